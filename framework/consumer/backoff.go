@@ -1,0 +1,32 @@
+package consumer
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// The back-off of a retried message: 30 s doubled with every receive, at most
+// 15 min, half of it fixed and half random. Full jitter could empty a budget of
+// five receives within seconds.
+const (
+	backoffBase = 30 * time.Second
+	backoffCap  = 15 * time.Minute
+
+	// maxVisibility is SQS's limit, counted from the receive; what has passed
+	// since then is at most Lambda's 15 minutes.
+	maxVisibility = 12*time.Hour - 15*time.Minute
+)
+
+func backoff(receives int) time.Duration {
+	d := backoffCap
+	if n := max(receives, 1) - 1; n < 5 {
+		d = min(backoffBase<<n, backoffCap)
+	}
+	return d/2 + rand.N(d/2+1) //nolint:gosec // jitter needs no secrecy
+}
+
+// wholeSeconds rounds up, because SQS takes seconds and earlier is too early.
+func wholeSeconds(d time.Duration) time.Duration {
+	d = min(max(d, 0), maxVisibility)
+	return (d + time.Second - 1).Truncate(time.Second)
+}

@@ -1,0 +1,226 @@
+// Package publisher sends typed events to SQS, SNS and EventBridge.
+//
+// # Delivery semantics
+//
+// Publish returns nil once the service accepted every event, and so made it
+// durable. An error names the events that were not accepted, or that may not
+// have been: a request whose answer was lost is sent again, so an event can
+// arrive twice. Consumers with an idempotency store settle the second copy if
+// events carry their own key (IdempotencyKey).
+//
+// Events are sent in order, as few requests as the services' limits allow, one
+// request at a time. Entries that the service refused for its own reasons
+// (throttling) are sent again, with back-off, up to four times in all. To a FIFO
+// queue or topic they are not, and no request follows one with a failure: what
+// was refused would arrive after its successors.
+//
+// A Publisher is safe for concurrent use.
+package publisher
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// An Event is what consumer.Event is: a plain struct with a stable type name.
+type Event interface{ EventType() string }
+
+// An Entry is an event with what concerns its sending.
+type Entry struct {
+	Event Event
+
+	// Group is the message group: required on a FIFO queue, and what fair
+	// queues call the tenant on a standard one. Not for SNS and EventBridge.
+	Group string
+
+	// DeduplicationID is by what a FIFO queue drops copies for 5 minutes.
+	// Default: the event's IdempotencyKey.
+	DeduplicationID string
+
+	// Attributes are further text attributes, at most nine. Not for EventBridge.
+	Attributes map[string]string
+}
+
+// A Failure is one event that was not accepted.
+type Failure struct {
+	Index int // of the event among those given
+	Err   error
+}
+
+// Error says which events were not accepted. The others were.
+type Error struct {
+	Failures []Failure
+	Total    int // how many events were given
+}
+
+func (e *Error) Error() string {
+	first := e.Failures[0]
+	return fmt.Sprintf("publisher: %d of %d events not accepted; the first, event %d: %v", len(e.Failures), e.Total, first.Index, first.Err)
+}
+
+// Unwrap returns the failures' errors.
+func (e *Error) Unwrap() []error {
+	errs := make([]error, len(e.Failures))
+	for i, f := range e.Failures {
+		errs[i] = f.Err
+	}
+	return errs
+}
+
+// Publisher sends events to one destination. Make one with SQS, SNS or
+// EventBridge.
+type Publisher struct {
+	t transport
+}
+
+// transport is one service.
+type transport interface {
+	// limits returns how many entries and bytes one request takes.
+	limits() (entries, bytes int)
+	// ordered reports whether nothing may be sent after a failure.
+	ordered() bool
+	// check refuses an entry that the service would refuse.
+	check(e Entry) error
+	// send sends one request and returns an error for each entry. An error of
+	// its own concerns all of them; the SDK has retried it.
+	send(ctx context.Context, entries []encoded) ([]error, error)
+}
+
+type encoded struct {
+	Entry
+	index int
+	body  string
+	size  int
+}
+
+// refusedError is a service's refusal of one entry.
+type refusedError struct {
+	code, message string
+	sender        bool // the entry is at fault: sending it again is useless
+}
+
+func (e *refusedError) Error() string { return e.code + ": " + e.message }
+
+// Attempts and back-off for entries that the service refused.
+const (
+	attempts    = 4
+	backoffBase = 50 * time.Millisecond
+)
+
+// Publish sends events. See PublishEntries.
+func (p *Publisher) Publish(ctx context.Context, events ...Event) error {
+	entries := make([]Entry, len(events))
+	for i, e := range events {
+		entries[i] = Entry{Event: e}
+	}
+	return p.PublishEntries(ctx, entries...)
+}
+
+// PublishEntries sends events with what concerns their sending. Nothing is sent
+// if any entry cannot be: nil, not encodable, or over the service's size limit.
+// Otherwise the error is an *Error.
+func (p *Publisher) PublishEntries(ctx context.Context, entries ...Entry) error {
+	all, err := p.encode(entries)
+	if err != nil {
+		return err
+	}
+	failed := &Error{Total: len(entries)}
+	maxEntries, maxBytes := p.t.limits()
+	for len(all) > 0 {
+		n, size := 0, 0
+		for n < len(all) && n < maxEntries && (n == 0 || size+all[n].size <= maxBytes) {
+			size += all[n].size
+			n++
+		}
+		failures := p.sendAll(ctx, all[:n])
+		failed.Failures = append(failed.Failures, failures...)
+		all = all[n:]
+		if len(failures) > 0 && (p.t.ordered() || ctx.Err() != nil) {
+			for _, e := range all {
+				failed.Failures = append(failed.Failures, Failure{e.index, errors.New("not sent, for an earlier event failed")})
+			}
+			break
+		}
+	}
+	if len(failed.Failures) > 0 {
+		return failed
+	}
+	return nil
+}
+
+func (p *Publisher) encode(entries []Entry) ([]encoded, error) {
+	_, maxBytes := p.t.limits()
+	all := make([]encoded, len(entries))
+	var errs []error
+	for i, e := range entries {
+		if e.Event == nil {
+			errs = append(errs, fmt.Errorf("publisher: event %d is nil", i))
+			continue
+		}
+		eventType := e.Event.EventType()
+		body, err := json.Marshal(e.Event)
+		if err == nil {
+			err = p.t.check(e)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("publisher: event %d (%s): %w", i, eventType, err))
+			continue
+		}
+		size := len(body) + len(eventTypeAttribute) + len("String") + len(eventType)
+		for name, v := range e.Attributes {
+			size += len(name) + len("String") + len(v)
+		}
+		if size > maxBytes {
+			errs = append(errs, fmt.Errorf("publisher: event %d (%s) has %d bytes, and the service takes %d: put what is large elsewhere and send where", i, eventType, size, maxBytes))
+			continue
+		}
+		if e.DeduplicationID == "" {
+			if k, ok := e.Event.(interface{ IdempotencyKey() string }); ok {
+				e.DeduplicationID = k.IdempotencyKey()
+			}
+		}
+		all[i] = encoded{Entry: e, index: i, body: string(body), size: size}
+	}
+	return all, errors.Join(errs...)
+}
+
+// sendAll sends one request's worth, and what was refused again.
+func (p *Publisher) sendAll(ctx context.Context, entries []encoded) []Failure {
+	var failures []Failure
+	for try := 1; ; try++ {
+		errs, err := p.t.send(ctx, entries)
+		var again []encoded
+		for i, e := range entries {
+			each := err
+			if err == nil {
+				each = errs[i]
+			}
+			var refused *refusedError
+			switch {
+			case each == nil:
+			case errors.As(each, &refused) && !refused.sender && !p.t.ordered() && try < attempts && ctx.Err() == nil:
+				again = append(again, e)
+			default:
+				failures = append(failures, Failure{e.index, each})
+			}
+		}
+		if len(again) == 0 {
+			return failures
+		}
+		entries = again
+		wait := time.NewTimer(rand.N(backoffBase << try)) //nolint:gosec // jitter needs no secrecy
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop() // the next try fails with ctx's error
+		}
+	}
+}
+
+// eventTypeAttribute is consumer.AttributeEventType; importing the consumer
+// would link it into every publisher.
+const eventTypeAttribute = "event-type"
