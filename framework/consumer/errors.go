@@ -91,6 +91,21 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("handler panicked: %v", e.Value)
 }
 
+// InvocationError is what Invoke returns for messages of SNS and EventBridge
+// that were not settled: Lambda retries the invocation, and shows the type's
+// name as errorType.
+type InvocationError struct {
+	Consumer string
+	Errs     []error // one for each message, never empty
+}
+
+func (e *InvocationError) Error() string {
+	return fmt.Sprintf("consumer %q: %v", e.Consumer, errors.Join(e.Errs...))
+}
+
+// Unwrap returns the messages' errors.
+func (e *InvocationError) Unwrap() []error { return e.Errs }
+
 // IsPermanent reports whether err is, or wraps, a permanent failure.
 func IsPermanent(err error) bool {
 	var (

@@ -162,7 +162,7 @@ func (c *Consumer) runDirect(ctx context.Context, inv *invocation, items []*item
 	}
 	c.run(ctx, inv, items, lanes, true)
 	c.logItems(ctx, items)
-	var errs []error
+	failed := &InvocationError{Consumer: c.name}
 	for _, it := range items {
 		if it.verdict.fate.settled() {
 			continue
@@ -171,10 +171,10 @@ func (c *Consumer) runDirect(ctx context.Context, inv *invocation, items []*item
 		if err == nil {
 			err = errors.New("not worked")
 		}
-		errs = append(errs, fmt.Errorf("consumer %q: message %s: %w", c.name, it.meta.ID, err))
+		failed.Errs = append(failed.Errs, fmt.Errorf("message %s: %w", it.meta.ID, err))
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
+	if len(failed.Errs) > 0 {
+		return nil, failed
 	}
 	return []byte("null"), nil
 }
@@ -205,7 +205,10 @@ func (c *Consumer) logItems(ctx context.Context, items []*item) {
 		case deadLettered:
 			log.ErrorContext(ctx, "message sent to the dead-letter sink", attrs...)
 		default:
-			log.WarnContext(ctx, "message failed and will be retried", append(attrs, "retry_after", v.hide.String())...)
+			if c.source == SQS && c.cfg.visibility != nil {
+				attrs = append(attrs, "retry_after", v.hide.String())
+			}
+			log.WarnContext(ctx, "message failed and will be retried", attrs...)
 		}
 	}
 }
