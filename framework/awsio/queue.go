@@ -58,7 +58,7 @@ func (v *Visibility) ChangeVisibility(ctx context.Context, changes []consumer.Vi
 		in := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: aws.String(url)}
 		for i, c := range chunk {
 			in.Entries = append(in.Entries, types.ChangeMessageVisibilityBatchRequestEntry{
-				Id: aws.String(strconv.Itoa(i)), ReceiptHandle: aws.String(c.ReceiptHandle), VisibilityTimeout: int32(c.Timeout / time.Second),
+				Id: aws.String(strconv.Itoa(i)), ReceiptHandle: aws.String(c.ReceiptHandle), VisibilityTimeout: seconds(c.Timeout),
 			})
 		}
 		out, err := v.client.ChangeMessageVisibilityBatch(ctx, in)
@@ -71,6 +71,12 @@ func (v *Visibility) ChangeVisibility(ctx context.Context, changes []consumer.Vi
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// seconds is a visibility timeout as SQS takes it, within its limits.
+func seconds(d time.Duration) int32 {
+	const most = 12 * time.Hour
+	return int32(min(max(d, 0), most) / time.Second) // within 0 to 43,200
 }
 
 // queueURL is the URL that AWS gives a queue, by partition.

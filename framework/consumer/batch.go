@@ -29,8 +29,8 @@ type batch struct {
 	// key is in progress elsewhere waits within the invocation.
 	direct bool
 
-	workCtx  context.Context // ends at the soft limit
-	base     context.Context // never ends
+	workCtx  context.Context //nolint:containedctx // lives as long as one invocation; ends at the soft limit
+	base     context.Context //nolint:containedctx // likewise; never ends
 	runnable []*item
 	toClaim  []*item
 	ahead    int // claimed and not started
@@ -209,13 +209,20 @@ func (b *batch) finish(it *item, v verdict) {
 	if v.fate == retried && !v.hidden {
 		v.hide, v.hidden = b.hide(it, v.err), true
 	}
+	if it.claim != nil && it.phase == ready {
+		// Claimed and never started, whatever ended its wait.
+		b.ahead--
+		b.settle(it.claim.Settlement(idempotency.Release))
+	}
 	it.phase, it.verdict = final, v
 	b.left--
-	for _, f := range it.followers {
-		b.follow(f, v)
-	}
+	// Before the copies: giving a copy in this lane its result would advance the
+	// lane past what must not run.
 	if v.fate == retried {
 		b.stopLane(it, v.hide)
+	}
+	for _, f := range it.followers {
+		b.follow(f, v)
 	}
 	b.advance(it.lane)
 }
@@ -228,9 +235,6 @@ func (b *batch) stopLane(after *item, hide time.Duration) {
 	for _, it := range l.items[slices.Index(l.items, after)+1:] {
 		if it.phase == final || it.phase == running {
 			continue
-		}
-		if it.claim != nil {
-			b.settle(it.claim.Settlement(idempotency.Release))
 		}
 		b.finish(it, verdict{fate: retried, err: errGroupStopped, hide: hide, hidden: true})
 	}
@@ -279,10 +283,7 @@ func (b *batch) stop() {
 	}
 	b.runnable, b.toClaim = nil, nil
 	for _, it := range b.items {
-		switch {
-		case it.phase == ready && it.claim != nil:
-			b.settle(it.claim.Settlement(idempotency.Release))
-		case it.phase == final || it.phase == running:
+		if it.phase == final || it.phase == running {
 			continue
 		}
 		if it.phase == waiting && it.leader != nil && it.leader.phase == running {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -76,18 +77,23 @@ func build[O comparable](name string, source Source, routes []Route, opts []O, a
 		}
 		apply(o, &c.cfg)
 	}
-	m, err := newMux(routes)
+	m, err := newMux(name, routes)
 	if err := errors.Join(append([]error{checkName(name), err}, c.cfg.errs...)...); err != nil {
 		return nil, fmt.Errorf("consumer %q: %w", name, err)
 	}
 	c.mux = m
+	if c.cfg.store != nil {
+		c.cfg.store = guardedStore{c.cfg.store}
+	}
 	for _, r := range m.routes {
 		if c.chain[r] != nil {
 			continue
 		}
 		next := r.handle
-		for i := len(c.cfg.middleware) - 1; i >= 0; i-- {
-			next = c.cfg.middleware[i](next)
+		for _, m := range slices.Backward(c.cfg.middleware) {
+			if next = m(next); next == nil {
+				return nil, fmt.Errorf("consumer %q: a middleware returned nil instead of the next step: return a function that calls next", name)
+			}
 		}
 		c.chain[r] = next
 	}
@@ -189,4 +195,4 @@ func Now(ctx context.Context) time.Time {
 }
 
 // systemTime is the one place where this package asks for the time.
-func systemTime() time.Time { return time.Now() }
+func systemTime() time.Time { return time.Now() } //nolint:forbidigo // this is it

@@ -2,10 +2,12 @@ package consumer
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -63,6 +65,16 @@ type snsAttribute struct {
 	Value string `json:"Value"`
 }
 
+// attribute is the SQS form, in which binary values are bytes and not base64.
+func (a snsAttribute) attribute() Attribute {
+	if strings.HasPrefix(a.Type, "Binary") {
+		if b, err := base64.StdEncoding.DecodeString(a.Value); err == nil {
+			return Attribute{DataType: a.Type, Binary: b}
+		}
+	}
+	return Attribute{DataType: a.Type, String: a.Value}
+}
+
 func (e *envelope) isSNS() bool {
 	return e.Type == "Notification" && e.Message != nil && e.MessageID != "" && e.TopicARN != ""
 }
@@ -85,14 +97,15 @@ func unwrap(in inner) (inner, error) {
 			return in, nil //nolint:nilerr // see above
 		}
 		switch {
-		case env.isSNS():
+		case env.isSNS() && spelt(in.body, "Type", "MessageId", "TopicArn", "Message"):
 			in = inner{id: env.MessageID, body: []byte(*env.Message), sentAt: parseTime(env.Timestamp), attrs: map[string]string{}}
 			for name, a := range env.MessageAttributes {
 				in.attrs[name] = a.Value
 			}
 			in.eventType = in.attrs[AttributeEventType]
-		case env.isEventBridge():
+		case env.isEventBridge() && spelt(in.body, "id", "detail-type", "source", "account", "detail"):
 			if *env.DetailType == "" {
+				in.id = env.ID
 				return in, &DecodeError{Err: fmt.Errorf("EventBridge event %s has an empty detail-type", env.ID)}
 			}
 			return inner{id: env.ID, eventType: *env.DetailType, body: env.Detail, sentAt: parseTime(env.Time)}, nil
@@ -101,6 +114,17 @@ func unwrap(in inner) (inner, error) {
 		}
 	}
 	return in, nil
+}
+
+// spelt reports whether names occur in body exactly so. encoding/json takes
+// members in any case, and an event of one's own may have a "topicArn".
+func spelt(body []byte, names ...string) bool {
+	for _, name := range names {
+		if !bytes.Contains(body, []byte(`"`+name+`"`)) {
+			return false
+		}
+	}
+	return true
 }
 
 func looksLikeObject(b []byte) bool {
@@ -157,7 +181,7 @@ type (
 )
 
 func (a sqsAttribute) attribute() Attribute {
-	return Attribute{DataType: a.DataType, String: a.String, Binary: a.Binary}
+	return Attribute(a)
 }
 
 func (r *sqsRecord) inner() (inner, error) {
@@ -231,6 +255,9 @@ func parseSNS(payload []byte) ([]snsBody, error) {
 	for i, r := range *e.Records {
 		if r.EventSource != "aws:sns" {
 			return nil, wrongSource(payload, "an SNS event")
+		}
+		if r.SNS.MessageID == "" {
+			return nil, fmt.Errorf("record %d has no MessageId, by which copies of a message are told from other messages", i)
 		}
 		bodies[i] = r.SNS
 	}

@@ -23,6 +23,7 @@ const (
 type limits struct {
 	deadline time.Time
 	soft     time.Time // handlers' contexts end; nothing starts any more
+	send     time.Time // sending a dead letter ends: its failure must be heard before hard
 	hard     time.Time // no handler is waited for any longer
 	settle   time.Time // the last round of settling ends
 	answer   time.Time // the round of visibility changes ends
@@ -42,6 +43,7 @@ func newLimits(ctx context.Context) (limits, error) {
 	return limits{
 		deadline: deadline,
 		soft:     deadline.Add(-margin),
+		send:     deadline.Add(-margin * 3 / 4),
 		hard:     deadline.Add(-margin / 2),
 		settle:   deadline.Add(-margin / 4),
 		answer:   deadline.Add(-margin / 8),

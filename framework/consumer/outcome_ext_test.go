@@ -278,7 +278,7 @@ func checkReadme(t *testing.T, table string) {
 		if !*update {
 			t.Fatalf("README.md's outcome table is not what these tests show: run go test ./framework/consumer -run TestOutcomes -update")
 		}
-		if err := os.WriteFile(readme, []byte(want), 0o644); err != nil { //nolint:gosec // a readme is for all to read
+		if err := os.WriteFile(readme, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

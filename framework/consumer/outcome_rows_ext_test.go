@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing/synctest"
@@ -110,9 +111,7 @@ func outcomeRows() []row {
 func mergeTests(all ...tests) tests {
 	out := tests{}
 	for _, ts := range all {
-		for name, f := range ts {
-			out[name] = f
-		}
+		maps.Copy(out, ts)
 	}
 	return out
 }

@@ -40,11 +40,10 @@ func (b *batch) perform(it *item) workedMsg {
 		}
 		return workedMsg{it: it, verdict: verdict{fate: done}, keep: true}
 	}
-	var skip *skipError
 	switch {
 	case err == nil:
 		return workedMsg{it: it, verdict: verdict{fate: done}, complete: true}
-	case errors.As(err, &skip):
+	case isSkip(err):
 		return workedMsg{it: it, verdict: verdict{fate: skipped, err: err}, complete: true}
 	case IsPermanent(err):
 		return b.deadLetter(it, err)
@@ -75,7 +74,7 @@ func (b *batch) deadLetter(it *item, reason error) workedMsg {
 	if sink == nil {
 		return workedMsg{it: it, verdict: verdict{fate: retried, err: &noSinkError{reason}}}
 	}
-	ctx, cancel := until(b.workCtx, b.inv.limits.hard)
+	ctx, cancel := until(b.workCtx, b.inv.limits.send)
 	defer cancel()
 	err := send(ctx, sink, DeadLetter{
 		Meta: it.meta, Body: it.outerBody, AllAttrs: it.outerAttrs, Reason: reason, FIFO: it.fifo, ReceivedFor: b.inv.requestID,

@@ -35,7 +35,9 @@ func setup(ctx context.Context) (*consumer.Consumer, error) {
 func newConsumer(p payments, bus publish, opts ...consumer.Option) (*consumer.Consumer, error) {
 	return consumer.NewSQSMux("charge-payment", []consumer.Route{
 		consumer.On(charge(p, bus), consumer.Upgrade[ordersv1.Placed](ordersv2.FromV1)),
-		consumer.On(func(ctx context.Context, msg consumer.Message[paymentsv1.RefundRequested]) error { return p.Refund(ctx, msg.Event) }),
+		consumer.On(func(ctx context.Context, msg consumer.Message[paymentsv1.RefundRequested]) error {
+			return p.Refund(ctx, msg.Event)
+		}),
 	}, consumer.WithOptions(opts...))
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sluice-go/sluice/framework/consumer"
@@ -139,10 +140,8 @@ func (c *counter) deliveries(p *pair) []string {
 }
 
 func sentence(e local.Entry, id string) string {
-	for _, s := range e.Settled {
-		if s == id {
-			return deliveredOK
-		}
+	if slices.Contains(e.Settled, id) {
+		return deliveredOK
 	}
 	if e.Cause == "ok" {
 		return "reported"

@@ -2,7 +2,7 @@
 //
 //	go tool sluice demo     play the sample shop's story and check that nothing is lost
 //	go tool sluice dev      run the stack locally, on one port, until interrupted
-//	go tool sluice build    build the handlers, reproducibly
+//	go tool sluice build    compile the handlers, reproducibly
 //	go tool sluice invoke   run one event file against one handler
 //
 // # Exit codes
