@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"strconv"
 	"time"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/sluice-go/sluice/framework/consumer"
 	"github.com/sluice-go/sluice/framework/env"
+	"github.com/sluice-go/sluice/framework/idempotency"
 	"github.com/sluice-go/sluice/framework/idempotency/dynamostore"
 )
 
@@ -84,8 +86,8 @@ func fromConfig(ctx context.Context, cfg aws.Config, getenv func(string) string)
 	}
 	if s := getenv(env.RecordLife); s != "" {
 		n, err := strconv.ParseInt(s, 10, 64)
-		if err != nil || n <= 0 {
-			return nil, fmt.Errorf("%s is %q: it must be a whole number of seconds above zero", env.RecordLife, s)
+		if err != nil || n <= 0 || n > int64(math.MaxInt64/time.Second) {
+			return nil, fmt.Errorf("%s is %q: it must be a whole number of seconds above zero, and less than 292 years", env.RecordLife, s)
 		}
 		a.options = append(a.options, consumer.WithRecordLife(time.Duration(n)*time.Second))
 	}
@@ -146,4 +148,13 @@ func localOffset(ctx context.Context) time.Duration {
 		return 0
 	}
 	return time.Duration(n)
+}
+
+// InTxPublish is the store's InTxPublish: InTx, with events that are published
+// after the handler returned (see consumer.WithOutbox). Without a store it fails.
+func (a *AWS) InTxPublish(ctx context.Context, outgoing []idempotency.Outgoing, items ...types.TransactWriteItem) error {
+	if a.Store == nil {
+		return fmt.Errorf("awsio: InTxPublish needs the idempotency store, and %s is not set", env.IdempotencyTable)
+	}
+	return a.Store.InTxPublish(ctx, outgoing, items...)
 }

@@ -151,11 +151,12 @@ func (d *DeadLetters) Send(ctx context.Context, dl consumer.DeadLetter) error {
 		}
 		return maxMessage - size - len(name) - len("String")
 	}
-	if id := dl.ID; id != "" && room(consumer.AttributeID) >= len(id) {
+	// An id cannot be cut or mended: another id would be another message.
+	if id := dl.ID; id != "" && cut(id, room(consumer.AttributeID)) == id {
 		in.MessageAttributes[consumer.AttributeID] = text(id)
 		size += len(consumer.AttributeID) + len("String") + len(id)
 	} else {
-		slog.WarnContext(ctx, "dead letter has no room for its id: a redrive is a new message", "id", dl.ID, "message_id", dl.MessageID)
+		slog.WarnContext(ctx, "dead letter cannot carry its id: a redrive is a new message", "id", dl.ID, "message_id", dl.MessageID)
 	}
 	if reason := cut(dl.Reason.Error(), min(maxReason, room(consumer.AttributeReason))); reason != "" {
 		in.MessageAttributes[consumer.AttributeReason] = text(reason)

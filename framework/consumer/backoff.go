@@ -10,7 +10,10 @@ import (
 // five receives within seconds.
 const (
 	backoffBase = 30 * time.Second
-	backoffCap  = 15 * time.Minute
+
+	// MaxBackoff is the longest back-off. What a retry soon cannot help is
+	// hidden for it: an unreachable store, an open breaker, a full bulkhead.
+	MaxBackoff = 15 * time.Minute
 
 	// maxVisibility is SQS's limit, counted from the receive; what has passed
 	// since then is at most Lambda's 15 minutes.
@@ -18,9 +21,9 @@ const (
 )
 
 func backoff(receives int) time.Duration {
-	d := backoffCap
+	d := MaxBackoff
 	if n := max(receives, 1) - 1; n < 5 {
-		d = min(backoffBase<<n, backoffCap)
+		d = min(backoffBase<<n, MaxBackoff)
 	}
 	return d/2 + rand.N(d/2+1) //nolint:gosec // jitter needs no secrecy
 }

@@ -102,6 +102,10 @@ func (b *batch) group() {
 			continue
 		}
 		if leader := leaders[it.key]; leader != nil {
+			if err := mismatch(it.meta.Key, leader.fingerprint, it.fingerprint); err != nil {
+				it.reason, it.phase = err, ready
+				continue
+			}
 			it.leader, it.phase = leader, waiting
 			leader.followers = append(leader.followers, it)
 			continue
@@ -214,12 +218,25 @@ func (b *batch) finish(it *item, v verdict) {
 		b.ahead--
 		b.settle(it.claim.Settlement(idempotency.Release))
 	}
+	if it.claim != nil && !it.started {
+		b.ahead--
+	}
 	it.phase, it.verdict = final, v
 	b.left--
 	// Before the copies: giving a copy in this lane its result would advance the
 	// lane past what must not run.
-	if v.fate == retried {
+	switch {
+	case v.fate == retried && it.fifo && b.c.cfg.strictFIFO:
 		b.stopLane(it, v.hide)
+		for _, l := range b.lanes {
+			if len(l.items) > 0 && l != it.lane {
+				b.stopItems(l.items, v.hide)
+			}
+		}
+	case v.fate == retried:
+		b.stopLane(it, v.hide)
+	case v.fate == deadLettered && it.fifo && b.c.cfg.haltOnDead:
+		b.stopLane(it, b.hide(it, errGroupStopped))
 	}
 	for _, f := range it.followers {
 		b.follow(f, v)
@@ -232,10 +249,16 @@ func (b *batch) finish(it *item, v verdict) {
 // same visibility.
 func (b *batch) stopLane(after *item, hide time.Duration) {
 	l := after.lane
-	for _, it := range l.items[slices.Index(l.items, after)+1:] {
-		if it.phase == final || it.phase == running {
+	b.stopItems(l.items[slices.Index(l.items, after)+1:], hide)
+}
+
+// stopItems reports those of the items that have not been started.
+func (b *batch) stopItems(items []*item, hide time.Duration) {
+	for _, it := range items {
+		if it.phase == final || it.phase == running && !slices.Contains(b.runnable, it) {
 			continue
 		}
+		b.runnable = slices.DeleteFunc(b.runnable, func(r *item) bool { return r == it })
 		b.finish(it, verdict{fate: retried, err: errGroupStopped, hide: hide, hidden: true})
 	}
 }
@@ -267,7 +290,7 @@ func (b *batch) hide(it *item, err error) time.Duration {
 	case errors.As(err, &after):
 		return after.after
 	case errors.As(err, &store):
-		return backoffCap
+		return MaxBackoff
 	case errors.As(err, &busy):
 		return max(busy.until.Sub(b.inv.now()), time.Second)
 	default:

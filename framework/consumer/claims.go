@@ -28,26 +28,23 @@ func (b *batch) startClaims() {
 	b.claiming = true
 	requests := make([]idempotency.ClaimRequest, len(items))
 	for i, it := range items {
-		it.request = b.inv.claimRequest(it.key, b.c.cfg.recordLife)
+		it.request = b.inv.claimRequest(it, b.c.cfg.recordLife)
 		requests[i] = it.request
 	}
 	go func() {
 		results, err := b.c.cfg.store.Claim(b.workCtx, requests)
-		if err == nil && len(results) != len(requests) {
-			err = errCount
-		}
 		b.claimed <- claimedMsg{items, results, err}
 	}()
 }
 
-func (i *invocation) claimRequest(key string, life time.Duration) idempotency.ClaimRequest {
+func (i *invocation) claimRequest(it *item, life time.Duration) idempotency.ClaimRequest {
 	now := i.now()
 	expires := now.Add(life)
 	lease := i.lease(expires)
 	if expires.Before(lease) {
 		expires = lease
 	}
-	return idempotency.ClaimRequest{Key: key, Owner: i.owner, Now: now, Lease: lease, Expires: expires}
+	return idempotency.ClaimRequest{Key: it.key, Owner: i.owner, Now: now, Lease: lease, Expires: expires, Fingerprint: it.fingerprint}
 }
 
 func (b *batch) onClaimed(m claimedMsg) {
@@ -80,6 +77,7 @@ func (b *batch) onClaim(it *item, result idempotency.ClaimResult) {
 		it.phase = ready
 		b.ahead++
 		b.advance(it.lane)
+	case b.differs(it, result):
 	case result.Outcome == idempotency.Completed:
 		b.resolve(it, verdict{fate: duplicate})
 	case result.Outcome == idempotency.InProgress && b.direct:
@@ -91,6 +89,17 @@ func (b *batch) onClaim(it *item, result idempotency.ClaimResult) {
 	default:
 		b.resolve(it, verdict{fate: retried, err: &storeError{errors.New("the store gave no outcome for the key")}})
 	}
+}
+
+// differs sends an item away whose key another message has.
+func (b *batch) differs(it *item, result idempotency.ClaimResult) bool {
+	err := mismatch(it.meta.Key, result.Fingerprint, it.fingerprint)
+	if err == nil {
+		return false
+	}
+	it.reason, it.phase = err, ready
+	b.advance(it.lane)
+	return true
 }
 
 // The waiting for another attempt looks at the record this often.
@@ -113,12 +122,12 @@ func (b *batch) await(ctx context.Context, it *item, leaseEnd time.Time) awaited
 			timer.Stop()
 			return m
 		}
-		m.request = b.inv.claimRequest(it.key, b.c.cfg.recordLife)
+		m.request = b.inv.claimRequest(it, b.c.cfg.recordLife)
 		rec, found, err := store.Get(ctx, it.key)
 		if err == nil && found {
 			switch idempotency.Decide(rec, m.request) {
 			case idempotency.Completed:
-				m.result = idempotency.ClaimResult{Outcome: idempotency.Completed}
+				m.result = idempotency.ClaimResult{Outcome: idempotency.Completed, Fingerprint: rec.Fingerprint}
 				return m
 			case idempotency.InProgress:
 				m.result.Until = rec.Lease
@@ -141,16 +150,11 @@ func (b *batch) await(ctx context.Context, it *item, leaseEnd time.Time) awaited
 
 func claimOne(ctx context.Context, store idempotency.Store, request idempotency.ClaimRequest) (idempotency.ClaimResult, error) {
 	results, err := store.Claim(ctx, []idempotency.ClaimRequest{request})
-	if err == nil && len(results) != 1 {
-		err = errCount
-	}
 	if err != nil {
 		return idempotency.ClaimResult{}, err
 	}
 	return results[0], nil
 }
-
-var errCount = errors.New("the store answered a different number of keys than it was asked for")
 
 func (b *batch) onAwaited(m awaitedMsg) {
 	b.awaiting--
@@ -178,6 +182,9 @@ func (b *batch) startSettling() (wait time.Duration) {
 		return 0
 	}
 	more := !b.abandoned && (b.active > 0 || b.claiming || len(b.runnable) > 0)
+	if more && b.c.cfg.completeAtEnd {
+		return 0 // what ends last will start it
+	}
 	if more && len(b.pending) < chunk {
 		if wait := linger - systemTime().Sub(b.oldest); wait > 0 {
 			return wait

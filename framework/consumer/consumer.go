@@ -78,6 +78,7 @@ func build[O comparable](name string, source Source, routes []Route, opts []O, a
 		apply(o, &c.cfg)
 	}
 	m, err := newMux(name, routes)
+	c.cfg.errs = append(c.cfg.errs, c.cfg.contradictions(routes)...)
 	if err := errors.Join(append([]error{checkName(name), err}, c.cfg.errs...)...); err != nil {
 		return nil, fmt.Errorf("consumer %q: %w", name, err)
 	}
@@ -99,6 +100,25 @@ func build[O comparable](name string, source Source, routes []Route, opts []O, a
 	}
 	c.noticeKeys()
 	return c, nil
+}
+
+// contradictions are options that would do nothing as they were given.
+func (c *config) contradictions(routes []Route) (errs []error) {
+	if c.store != nil {
+		return nil
+	}
+	if c.completeAtEnd {
+		errs = append(errs, errors.New("CompleteAtEnd needs an idempotency store (WithIdempotency)"))
+	}
+	if len(c.outboxes) > 0 {
+		errs = append(errs, errors.New("WithOutbox needs an idempotency store (WithIdempotency), which keeps the events"))
+	}
+	for _, r := range routes {
+		if r.route != nil && r.route.fingerprint != nil {
+			errs = append(errs, fmt.Errorf("Fingerprint of %s needs an idempotency store (WithIdempotency), which keeps it", r.route.eventType))
+		}
+	}
+	return errs
 }
 
 // noticeKeys says once, at start, what the transport's ids mean as keys.

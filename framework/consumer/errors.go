@@ -48,6 +48,17 @@ type skipError struct{ reason string }
 
 func (e *skipError) Error() string { return "skipped: " + e.reason }
 
+// IsSkip reports whether err is, or wraps, a Skip. One that was joined with
+// other errors is none: something else failed, and that must be retried.
+func IsSkip(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if _, ok := err.(*skipError); ok { //nolint:errorlint // errors.As would look into joined errors
+			return true
+		}
+	}
+	return false
+}
+
 // DecodeError says that a message's body or envelope is not what its type
 // promises. It is permanent.
 type DecodeError struct {
@@ -78,7 +89,8 @@ func (e *UnknownTypeError) Error() string {
 	return fmt.Sprintf("event type %q is not handled here: this consumer handles %v", e.Type, e.Known)
 }
 
-// PanicError is a handler's panic, recovered. It is retried.
+// PanicError is a panic of a handler, or of an event's own methods, recovered.
+// It is retried.
 type PanicError struct {
 	Value any    // what was passed to panic; nil for runtime.Goexit
 	Stack []byte // of the goroutine that panicked
@@ -112,8 +124,9 @@ func IsPermanent(err error) bool {
 		p *permanentError
 		d *DecodeError
 		u *UnknownTypeError
+		m *MismatchError
 	)
-	return errors.As(err, &p) || errors.As(err, &d) || errors.As(err, &u)
+	return errors.As(err, &p) || errors.As(err, &d) || errors.As(err, &u) || errors.As(err, &m)
 }
 
 var (

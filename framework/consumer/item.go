@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"errors"
+	"runtime/debug"
 	"time"
 
 	"github.com/sluice-go/sluice/framework/idempotency"
@@ -49,16 +50,18 @@ type item struct {
 	outerAttrs    map[string]Attribute
 	fifo          bool
 
-	body   []byte
-	route  *route
-	event  any
-	key    string // as stores see it; empty if the message has none
-	reason error  // why it goes to the dead-letter sink without being run
+	body        []byte
+	route       *route
+	event       any
+	key         string // as stores see it; empty if the message has none
+	fingerprint string
+	reason      error // why it goes to the dead-letter sink without being run
 
 	request idempotency.ClaimRequest
 	claim   *idempotency.Claim
 
 	phase     phase
+	started   bool // its handler was
 	verdict   verdict
 	resolved  *verdict // decided before its turn in the lane
 	lane      *lane
@@ -99,6 +102,14 @@ func (l *lane) hideAlike() {
 // decode finds the item's route and event. An error is permanent, except that
 // ignored types are skipped.
 func (c *Consumer) decode(it *item, in inner, err error) {
+	// Decoding runs code of the event's: its UnmarshalJSON, Validate and key,
+	// and upgrades. A panic there is this message's failure, as in a handler.
+	defer func() {
+		if p := recover(); p != nil {
+			it.phase = ready
+			it.resolved = &verdict{fate: retried, err: &PanicError{Value: p, Stack: debug.Stack()}}
+		}
+	}()
 	it.phase = ready
 	it.body = in.body
 	it.meta.Consumer, it.meta.Source = c.name, c.source
@@ -140,5 +151,8 @@ func (c *Consumer) decode(it *item, in inner, err error) {
 	if c.cfg.store != nil {
 		it.key = storeKey(c.name, route.name, it.meta.Key)
 		it.phase = unclaimed
+		if route.fingerprint != nil {
+			it.fingerprint = route.fingerprint(it.meta.Type, in.body)
+		}
 	}
 }

@@ -49,6 +49,11 @@ type config struct {
 	middleware    []Middleware
 	clockOffset   func(context.Context) time.Duration
 	ignoreUnknown bool
+	strictFIFO    bool
+	haltOnDead    bool
+	completeAtEnd bool
+	outboxes      map[string]Outbox
+	payloads      PayloadFetcher
 	errs          []error
 }
 
@@ -101,19 +106,33 @@ func WithRecordLife(d time.Duration) Option {
 // WithDeadLetters sets where permanent failures go. Default: none, and they are
 // retried until the source gives up on them.
 func WithDeadLetters(sink DeadLetterSink) Option {
-	return option(func(c *config) { c.sink = sink })
+	return option(func(c *config) {
+		if sink == nil {
+			c.errs = append(c.errs, errors.New("WithDeadLetters was given a nil sink"))
+		}
+		c.sink = sink
+	})
 }
 
 // WithVisibility lets reported messages be hidden for their back-off. Default:
 // none, and they come back when the queue's visibility timeout ends.
 func WithVisibility(v VisibilityChanger) SQSOption {
-	return sqsOption(func(c *config) { c.visibility = v })
+	return sqsOption(visibility(v, "WithVisibility"))
+}
+
+func visibility(v VisibilityChanger, option string) func(*config) {
+	return func(c *config) {
+		if v == nil {
+			c.errs = append(c.errs, fmt.Errorf("%s was given a nil VisibilityChanger", option))
+		}
+		c.visibility = v
+	}
 }
 
 // WithQueueActions is WithVisibility as an Option for every source; sources
 // without queues ignore it. It is for helpers that compose one Option.
 func WithQueueActions(v VisibilityChanger) Option {
-	return option(func(c *config) { c.visibility = v })
+	return option(visibility(v, "WithQueueActions"))
 }
 
 // WithConcurrency sets how many handlers run at once within one batch, at least
@@ -152,6 +171,22 @@ func WithLogger(l *slog.Logger) Option {
 func WithClockOffset(f func(context.Context) time.Duration) Option {
 	return option(func(c *config) { c.clockOffset = f })
 }
+
+// StrictFIFO stops all groups of a FIFO queue's batch at the first message that
+// is not settled, to the letter of AWS's advice. What runs already is not
+// interrupted. Default: only that message's own group stops.
+func StrictFIFO() SQSOption { return sqsOption(func(c *config) { c.strictFIFO = true }) }
+
+// HaltOnDeadLetter stops a FIFO group for this batch when one of its messages
+// goes to the dead-letter sink. Default: the group goes on.
+func HaltOnDeadLetter() SQSOption { return sqsOption(func(c *config) { c.haltOnDead = true }) }
+
+// CompleteAtEnd completes the claims of a batch when all of its handlers have
+// ended: always two requests to the store per 25 keys, and after a crash the
+// whole batch runs again. Default: what ends is completed within 20 ms, and a
+// crash repeats at most what ended since and during the last request. It needs
+// a store.
+func CompleteAtEnd() Option { return option(func(c *config) { c.completeAtEnd = true }) }
 
 // IgnoreUnknownTypes settles messages of a type that has no route, and logs
 // each. Default: they are permanent failures, because a missing route is more

@@ -22,8 +22,10 @@ type route struct {
 	name      string // without the version
 	decode    map[string]func(body []byte) (any, error)
 	keyed     bool
-	key       func(event any) string // if keyed
-	handle    Next
+	// fingerprint is of a body of an event type; nil if none is wanted.
+	fingerprint func(eventType string, body []byte) string
+	key         func(event any) string // if keyed
+	handle      Next
 }
 
 // On routes events of type E, and of older versions that an Upgrade lifts to E,
@@ -57,6 +59,8 @@ func On[E Event](h Handler[E], opts ...RouteOption[E]) Route {
 		decode:    cfg.decode,
 		keyed:     key != nil,
 		key:       key,
+
+		fingerprint: cfg.fingerprint,
 		handle: func(ctx context.Context, d *Delivery) error {
 			e, ok := d.Event.(E)
 			if !ok {
@@ -74,6 +78,7 @@ type routeConfig[E Event] struct {
 	eventType, name string
 	decode          map[string]func([]byte) (any, error)
 	key             func(E) string
+	fingerprint     func(eventType string, body []byte) string
 }
 
 // keyFunc returns how a key is taken from an event, or nil if it has none.
@@ -162,7 +167,7 @@ type mux struct {
 	known  []string
 }
 
-func newMux(routes []Route) (mux, error) {
+func newMux(consumer string, routes []Route) (mux, error) {
 	m := mux{routes: map[string]*route{}}
 	var errs []error
 	names := map[string]string{}
@@ -182,6 +187,10 @@ func newMux(routes []Route) (mux, error) {
 			continue
 		}
 		names[r.route.name] = r.route.eventType
+		if scope := len(consumer) + len(r.route.name); scope > maxScope {
+			errs = append(errs, fmt.Errorf("the consumer's name and event name %s have %d bytes together: idempotency keys leave them %d", r.route.name, scope, maxScope))
+			continue
+		}
 		for t := range r.route.decode {
 			m.routes[t] = r.route
 			m.known = append(m.known, t)

@@ -16,6 +16,7 @@ func (c *Consumer) invokeSQS(ctx context.Context, inv *invocation, payload []byt
 		return nil, fmt.Errorf("consumer %q: %w", c.name, err)
 	}
 	items := make([]*item, len(records))
+	arrivals := make([]arrival, len(records))
 	lanes := make([]*lane, 0, len(records))
 	groups := map[string]*lane{}
 	for i := range records {
@@ -36,7 +37,7 @@ func (c *Consumer) invokeSQS(ctx context.Context, inv *invocation, payload []byt
 			it.outerAttrs[name] = a.attribute()
 		}
 		in, err := r.inner()
-		c.decode(it, in, err)
+		arrivals[i] = arrival{it, in, err}
 		items[i] = it
 		if !it.fifo {
 			lanes = append(lanes, &lane{items: []*item{it}})
@@ -50,6 +51,7 @@ func (c *Consumer) invokeSQS(ctx context.Context, inv *invocation, payload []byt
 		}
 		l.items = append(l.items, it)
 	}
+	c.decodeAll(ctx, inv, arrivals)
 	c.run(ctx, inv, items, lanes, false)
 	for _, l := range groups {
 		l.hideAlike()
@@ -79,6 +81,7 @@ type (
 // hide sends the visibility changes of what is reported, all at once.
 func (c *Consumer) hide(ctx context.Context, inv *invocation, items []*item) {
 	if c.cfg.visibility == nil {
+		c.noticeUnhidden(ctx, items)
 		return
 	}
 	var changes []VisibilityChange
@@ -94,9 +97,24 @@ func (c *Consumer) hide(ctx context.Context, inv *invocation, items []*item) {
 	}
 	ctx, cancel := until(ctx, inv.limits.answer)
 	defer cancel()
-	if err := c.cfg.visibility.ChangeVisibility(ctx, changes); err != nil {
+	err := func() (err error) {
+		defer recovered(&err)
+		return c.cfg.visibility.ChangeVisibility(ctx, changes)
+	}()
+	if err != nil {
 		c.log().WarnContext(ctx, "visibility not changed: messages come back when the queue's visibility timeout ends",
 			"consumer", c.name, "messages", len(changes), "error", err)
+	}
+}
+
+// noticeUnhidden says that a RetryAfter is in vain.
+func (c *Consumer) noticeUnhidden(ctx context.Context, items []*item) {
+	for _, it := range items {
+		var after *retryAfterError
+		if it.verdict.fate == retried && errors.As(it.verdict.err, &after) {
+			c.log().WarnContext(ctx, "RetryAfter has no effect, for the consumer cannot change visibility (WithQueueActions): the message comes back when the queue's visibility timeout ends",
+				c.attrs(it)...)
+		}
 	}
 }
 
@@ -108,6 +126,7 @@ func (c *Consumer) invokeSNS(ctx context.Context, inv *invocation, payload []byt
 		return nil, fmt.Errorf("consumer %q: %w", c.name, err)
 	}
 	items := make([]*item, len(bodies))
+	arrivals := make([]arrival, len(bodies))
 	for i := range bodies {
 		b := &bodies[i]
 		items[i] = &item{
@@ -116,11 +135,12 @@ func (c *Consumer) invokeSNS(ctx context.Context, inv *invocation, payload []byt
 			meta:       Meta{MessageID: b.MessageID, ARN: b.TopicARN, ReceiveCount: 1},
 		}
 		for name, a := range b.MessageAttributes {
-			items[i].outerAttrs[name] = Attribute{DataType: a.Type, String: a.Value}
+			items[i].outerAttrs[name] = a.attribute()
 		}
 		in, err := b.inner()
-		c.decode(items[i], in, err)
+		arrivals[i] = arrival{items[i], in, err}
 	}
+	c.decodeAll(ctx, inv, arrivals)
 	return c.runDirect(ctx, inv, items)
 }
 

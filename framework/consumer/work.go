@@ -14,6 +14,7 @@ func (b *batch) startWork() {
 		it := b.runnable[0]
 		b.runnable = b.runnable[1:]
 		b.active++
+		it.started = true
 		if it.claim != nil {
 			b.ahead--
 		}
@@ -32,24 +33,40 @@ func (b *batch) perform(it *item) workedMsg {
 	if it.reason != nil {
 		return b.deadLetter(it, it.reason)
 	}
-	err := b.call(it)
+	var err error
+	if it.claim == nil || !it.claim.Committed() { // committed work waits for its events only
+		err = b.call(it)
+	}
 	if it.claim != nil && it.claim.Committed() {
-		if err != nil {
-			b.c.log().ErrorContext(b.base, "handler failed after its transaction committed: the message is done and is not retried",
-				append(b.c.attrs(it), "error", err)...)
-		}
-		return workedMsg{it: it, verdict: verdict{fate: done}, keep: true}
+		return b.afterCommit(it, err)
 	}
 	switch {
 	case err == nil:
 		return workedMsg{it: it, verdict: verdict{fate: done}, complete: true}
-	case isSkip(err):
+	case IsSkip(err):
 		return workedMsg{it: it, verdict: verdict{fate: skipped, err: err}, complete: true}
 	case IsPermanent(err):
 		return b.deadLetter(it, err)
 	default:
 		return workedMsg{it: it, verdict: verdict{fate: retried, err: err}}
 	}
+}
+
+// afterCommit ends a message whose work is done, in one transaction with its
+// claim: completed, or with events that are to be published first.
+func (b *batch) afterCommit(it *item, err error) workedMsg {
+	if err != nil {
+		b.c.log().ErrorContext(b.base, "handler failed after its transaction committed: the message is done and is not retried",
+			append(b.c.attrs(it), "error", err)...)
+	}
+	pending := it.claim.Pending()
+	if len(pending) == 0 {
+		return workedMsg{it: it, verdict: verdict{fate: done}, keep: true}
+	}
+	if err := b.publish(pending); err != nil {
+		return workedMsg{it: it, verdict: verdict{fate: retried, err: err}}
+	}
+	return workedMsg{it: it, verdict: verdict{fate: done}, complete: true}
 }
 
 // call runs the handler and turns a panic into an error. The flag tells

@@ -21,6 +21,7 @@ type Claim struct {
 	generation int64
 	expires    time.Time
 	state      atomic.Int32
+	pending    atomic.Pointer[[]Outgoing]
 }
 
 const (
@@ -31,7 +32,12 @@ const (
 
 // NewClaim returns the claim that a store granted with res for req.
 func NewClaim(req ClaimRequest, res ClaimResult) *Claim {
-	return &Claim{key: req.Key, owner: req.Owner, generation: res.Generation, expires: req.Expires}
+	c := &Claim{key: req.Key, owner: req.Owner, generation: res.Generation, expires: req.Expires}
+	if len(res.Pending) > 0 {
+		c.state.Store(claimCommitted)
+		c.pending.Store(&res.Pending)
+	}
+	return c
 }
 
 // Key returns the key as stores see it, scoped by consumer and event type.
@@ -56,7 +62,13 @@ func (c *Claim) Settlement(action Action) Settlement {
 // ErrCommitted. A do that failed without saying whether it was applied (a
 // time-out) is safe too: do must be conditional on the claim still being open,
 // so a second try is refused, the message comes again, and is then a duplicate.
-func (c *Claim) Commit(do func(Settlement) error) error {
+func (c *Claim) Commit(do func(Settlement) error) error { return c.CommitWith(nil, do) }
+
+// CommitWith is Commit with events to be published afterwards: do must keep
+// them in the record, which stays in progress, instead of completing it. The
+// consumer publishes them when the handler has returned, and then completes
+// the claim; after a crash the message's next delivery does.
+func (c *Claim) CommitWith(outgoing []Outgoing, do func(Settlement) error) error {
 	if !c.state.CompareAndSwap(claimOpen, claimCommitting) {
 		if c.state.Load() == claimCommitted {
 			return ErrCommitted
@@ -70,11 +82,23 @@ func (c *Claim) Commit(do func(Settlement) error) error {
 		return err
 	}
 	next = claimCommitted
+	if len(outgoing) > 0 {
+		c.pending.Store(&outgoing)
+	}
 	return nil
 }
 
-// Committed reports whether a Commit completed the claim.
+// Committed reports whether a Commit succeeded: the work is done.
 func (c *Claim) Committed() bool { return c.state.Load() == claimCommitted }
+
+// Pending returns the events of a committed claim that are to be published
+// before it is completed.
+func (c *Claim) Pending() []Outgoing {
+	if p := c.pending.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
 
 type contextKey struct{}
 

@@ -2,6 +2,8 @@ package idempotency
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -19,8 +21,11 @@ var _ Store = (*Memory)(nil)
 // NewMemory returns an empty Memory.
 func NewMemory() *Memory { return &Memory{} }
 
-// Claim implements Store. It never fails.
+// Claim implements Store. It fails only if a key occurs twice.
 func (m *Memory) Claim(_ context.Context, requests []ClaimRequest) ([]ClaimResult, error) {
+	if err := distinct(len(requests), func(i int) string { return requests[i].Key }); err != nil {
+		return nil, err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	results := make([]ClaimResult, len(requests))
@@ -35,11 +40,11 @@ func (m *Memory) claim(req ClaimRequest) ClaimResult {
 	if found {
 		switch Decide(rec, req) {
 		case Claimed:
-			return ClaimResult{Outcome: Claimed, Generation: rec.Generation}
+			return ClaimResult{Outcome: Claimed, Generation: rec.Generation, Pending: rec.Pending}
 		case Completed:
-			return ClaimResult{Outcome: Completed}
+			return ClaimResult{Outcome: Completed, Until: rec.Expires, Fingerprint: rec.Fingerprint}
 		case InProgress:
-			return ClaimResult{Outcome: InProgress, Until: rec.Lease}
+			return ClaimResult{Outcome: InProgress, Until: rec.Lease, Fingerprint: rec.Fingerprint}
 		}
 	}
 	if m.records == nil {
@@ -52,13 +57,23 @@ func (m *Memory) claim(req ClaimRequest) ClaimResult {
 		Generation: rec.Generation + 1,
 		Lease:      req.Lease.Truncate(time.Millisecond),
 		Expires:    CeilSecond(req.Expires),
+
+		Fingerprint: req.Fingerprint,
+	}
+	if rec.Status == StatusInProgress && !rec.Expires.Before(req.Now) {
+		next.Pending = rec.Pending // committed work stays committed
 	}
 	m.records[req.Key] = next
-	return ClaimResult{Outcome: Claimed, Generation: next.Generation, TakenOver: found && rec.Status == StatusInProgress}
+	return ClaimResult{
+		Outcome: Claimed, Generation: next.Generation, TakenOver: found && rec.Status == StatusInProgress, Pending: next.Pending,
+	}
 }
 
 // Settle implements Store.
 func (m *Memory) Settle(_ context.Context, settlements []Settlement) []error {
+	if err := distinct(len(settlements), func(i int) string { return settlements[i].Key }); err != nil {
+		return slices.Repeat([]error{err}, len(settlements))
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	errs := make([]error, len(settlements))
@@ -75,14 +90,29 @@ func (m *Memory) settle(s Settlement) error {
 	}
 	switch s.Action {
 	case Complete:
-		rec.Status, rec.Lease, rec.Expires = StatusCompleted, time.Time{}, CeilSecond(s.Expires)
+		rec.Status, rec.Lease, rec.Expires, rec.Pending = StatusCompleted, time.Time{}, CeilSecond(s.Expires), nil
 	case Release:
 		if rec.Status != StatusInProgress {
 			return ErrLost
 		}
 		rec.Lease = time.Time{}
+	default:
+		return fmt.Errorf("idempotency: settlement of key %q has action %d: it must be Complete or Release", s.Key, s.Action)
 	}
 	m.records[s.Key] = rec
+	return nil
+}
+
+// distinct refuses what DynamoDB refuses, so that a test finds it.
+func distinct(n int, key func(int) string) error {
+	seen := make(map[string]bool, n)
+	for i := range n {
+		k := key(i)
+		if seen[k] {
+			return fmt.Errorf("idempotency: key %q occurs twice in one call: merge equal keys first", k)
+		}
+		seen[k] = true
+	}
 	return nil
 }
 
@@ -99,18 +129,30 @@ func (m *Memory) Get(_ context.Context, key string) (Record, bool, error) {
 // in for dynamostore's InTx in handler tests. It holds the store's lock, so
 // apply must not call the store.
 func (m *Memory) InTx(ctx context.Context, apply func() error) error {
+	return m.InTxPublish(ctx, nil, apply)
+}
+
+// InTxPublish is InTx with events that are kept in the record, and published
+// and forgotten after the handler returned.
+func (m *Memory) InTxPublish(ctx context.Context, outgoing []Outgoing, apply func() error) error {
 	claim, ok := FromContext(ctx)
 	if !ok {
 		return ErrNoClaim
 	}
-	return claim.Commit(func(s Settlement) error {
+	return claim.CommitWith(outgoing, func(s Settlement) error {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		if rec, found := m.records[s.Key]; !found || rec.Owner != s.Owner || rec.Status != StatusInProgress {
+		rec, found := m.records[s.Key]
+		if !found || rec.Owner != s.Owner || rec.Status != StatusInProgress || len(rec.Pending) > 0 {
 			return ErrLost
 		}
 		if err := apply(); err != nil {
 			return err
+		}
+		if len(outgoing) > 0 {
+			rec.Pending = outgoing
+			m.records[s.Key] = rec
+			return nil
 		}
 		return m.settle(s)
 	})

@@ -2,6 +2,7 @@ package idempotency
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 )
@@ -44,6 +45,9 @@ type ClaimRequest struct {
 	// Expires is when the record may be forgotten, kept to the second and
 	// rounded up. It is not before Lease.
 	Expires time.Time
+
+	// Fingerprint, if set, is kept in the record: see ClaimResult.
+	Fingerprint string
 }
 
 // Outcome is what became of a ClaimRequest.
@@ -83,8 +87,18 @@ type ClaimResult struct {
 	// without completion: it was released, or its lease ran out.
 	TakenOver bool
 
-	// Until is the end of the lease of a key that is InProgress.
+	// Until is the end of the lease of a key that is InProgress, and of the
+	// record's life of one that is Completed.
 	Until time.Time
+
+	// Fingerprint is the record's, of a key that is InProgress or Completed. It
+	// tells a copy of a message from another message under the same key.
+	Fingerprint string
+
+	// Pending holds the events of a Claimed key whose work was committed
+	// earlier, with events that were not known to be published. The work must
+	// not run again: publish them and complete the claim.
+	Pending []Outgoing
 
 	// Err is set, and Outcome is zero, if this key's state is not known.
 	Err error
@@ -98,6 +112,17 @@ const (
 	Complete Action = iota + 1 // the work is done: remember it until Expires
 	Release                    // the work is not done: let the next attempt claim at once
 )
+
+// Outgoing is an event that the transaction of a handler's work leaves in the
+// record, to be published after it: an outbox that the queue's own redelivery
+// drives. It is published at least once.
+type Outgoing struct {
+	To              string          `json:"to"`   // the outbox's name at the consumer
+	Type            string          `json:"type"` // the event's type
+	Body            json.RawMessage `json:"body"`
+	Group           string          `json:"group,omitempty"`
+	DeduplicationID string          `json:"dedup,omitempty"`
+}
 
 // A Settlement ends one claim.
 type Settlement struct {
@@ -125,6 +150,9 @@ type Record struct {
 	Generation int64
 	Lease      time.Time // of a StatusInProgress record; zero once released
 	Expires    time.Time
+
+	Fingerprint string
+	Pending     []Outgoing // of a StatusInProgress record whose work is committed
 }
 
 // Decide is the protocol's one decision, for stores to share: what a request
@@ -137,10 +165,11 @@ func Decide(rec Record, req ClaimRequest) Outcome {
 		return 0
 	case rec.Status == StatusCompleted:
 		return Completed
-	case rec.Owner == req.Owner && rec.Owner != "" && !rec.Lease.IsZero():
-		return Claimed
 	case rec.Lease.Before(req.Now):
+		// One's own, too: others may take it over, so it must be claimed anew.
 		return 0
+	case rec.Owner == req.Owner && rec.Owner != "":
+		return Claimed
 	default:
 		return InProgress
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -114,6 +115,42 @@ func TestLongPollYieldsItsHold(t *testing.T) {
 		}
 		release()
 		w.quiet()
+	})
+}
+
+// Polls that wait beside each other neither keep each other awake nor keep the clock.
+func TestConcurrentLongPolls(t *testing.T) {
+	t.Parallel()
+	simulate(t, func(t *testing.T, w *world) {
+		q := w.queue(local.QueueConfig{Name: "q"})
+		var wg sync.WaitGroup
+		for i := range 3 {
+			release := w.Hold()
+			wg.Go(func() {
+				defer release()
+				_, err := q.Receive(t.Context(), local.ReceiveInput{Wait: new(time.Duration(20-i) * time.Second), YieldHold: i > 0})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+			if i == 0 {
+				release()
+			}
+		}
+		wg.Wait()
+		if w.Offset() != 20*time.Second {
+			t.Errorf("offset %v, want 20s", w.Offset())
+		}
+		w.quiet()
+
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := q.Receive(ctx, local.ReceiveInput{Wait: new(time.Second)}); !errors.Is(err, context.Canceled) {
+			t.Errorf("a poll whose client is gone: %v", err)
+		}
+		if w.Offset() != 20*time.Second {
+			t.Errorf("a poll whose client is gone waited on, to %v", w.Offset())
+		}
 	})
 }
 

@@ -2,7 +2,6 @@ package local_test
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -251,7 +250,7 @@ type startFunc func(local.Invocation, func(local.Result))
 
 func (f startFunc) Start(inv local.Invocation, done func(local.Result)) { f(inv, done) }
 
-// A handler that makes a message visible while it still runs must not have its group started a second time.
+// A handler that makes a message visible while it still runs must not have its group started a second time, also when another group is received.
 func TestFIFOGroupOfARunningInvocationIsNotReceived(t *testing.T) {
 	t.Parallel()
 	simulate(t, func(t *testing.T, w *world) {
@@ -265,11 +264,12 @@ func TestFIFOGroupOfARunningInvocationIsNotReceived(t *testing.T) {
 		f.takes = 8 * time.Second
 		start := startFunc(func(inv local.Invocation, done func(local.Result)) {
 			if len(f.invocations()) == 0 {
-				var handle struct {
+				var event struct {
 					Records []struct{ ReceiptHandle string }
 				}
-				decode(t, inv.Payload, &handle)
-				w.must(q.ChangeVisibility(handle.Records[0].ReceiptHandle, 0))
+				decode(t, inv.Payload, &event)
+				w.must(q.ChangeVisibility(event.Records[0].ReceiptHandle, 0))
+				w.send(q, "other", group("h"))
 			}
 			f.Start(inv, done)
 		})
@@ -277,8 +277,11 @@ func TestFIFOGroupOfARunningInvocationIsNotReceived(t *testing.T) {
 		w.mapping(local.MappingConfig{QueueARN: q.ARN(), Function: "f", ReportBatchItemFailures: true})
 		w.send(q, "m", group("g"))
 		w.quiet()
-		if f.most != 1 || !slices.Equal(f.times(), []time.Duration{0, 8 * time.Second}) {
-			t.Errorf("%d at once, invocations at %v; want one at a time, at 0 s and 8 s", f.most, f.times())
+		if diff := cmp.Diff([][]string{{"m"}, {"other"}, {"m"}}, batchBodies(t, f.invocations())); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff([]time.Duration{0, 0, 8 * time.Second}, f.times()); diff != "" {
+			t.Error(diff)
 		}
 	})
 }
@@ -397,35 +400,4 @@ func TestWorkedOffTooLateIsDeliveredAgain(t *testing.T) {
 			t.Errorf("warnings: %+v", warnings)
 		}
 	})
-}
-
-func TestMappingValidates(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, local.Options{})
-	q := w.queue(local.QueueConfig{Name: "q"})
-	fifo := w.queue(local.QueueConfig{Name: "q.fifo"})
-	w.function("f", nil, nil)
-	w.function("slow", func(c *local.FunctionConfig) { c.Timeout = time.Minute }, nil)
-	existing := w.mapping(local.MappingConfig{QueueARN: q.ARN(), Function: "f"})
-	for _, c := range []struct {
-		config     local.MappingConfig
-		code, text string
-	}{
-		{local.MappingConfig{QueueARN: q.ARN(), Function: "f", BatchSize: 11}, "InvalidParameterValueException", "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"},
-		{local.MappingConfig{QueueARN: q.ARN(), Function: "f", BatchSize: 10001, Window: time.Second}, "InvalidParameterValueException", "10000"},
-		{local.MappingConfig{QueueARN: fifo.ARN(), Function: "f", BatchSize: 11, Window: time.Second}, "InvalidParameterValueException", "FIFO"},
-		{local.MappingConfig{QueueARN: fifo.ARN(), Function: "f", Window: time.Second}, "InvalidParameterValueException", "FIFO"},
-		{local.MappingConfig{QueueARN: q.ARN(), Function: "f", Window: 301 * time.Second}, "InvalidParameterValueException", "300"},
-		{local.MappingConfig{QueueARN: q.ARN(), Function: "f", MaximumConcurrency: 1}, "InvalidParameterValueException", "between 2 and 1000"},
-		{local.MappingConfig{QueueARN: q.ARN(), Function: "slow"}, "InvalidParameterValueException", "Queue visibility timeout: 30 seconds is less than Function timeout: 60 seconds"},
-		{local.MappingConfig{QueueARN: q.ARN() + "x", Function: "f"}, "InvalidParameterValueException", "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue."},
-		{local.MappingConfig{QueueARN: q.ARN(), Function: "g"}, "ResourceNotFoundException", "Function not found"},
-		{local.MappingConfig{QueueARN: q.ARN(), Function: "f"}, "ResourceConflictException",
-			`An event source mapping with SQS arn (" ` + q.ARN() + ` ") and function (" f ") already exists. Please update or delete the existing mapping with UUID ` + existing.UUID()},
-		{local.MappingConfig{QueueARN: q.ARN(), Function: "f", FilterPatterns: []string{`{"body":["x"]}`}}, "NotImplemented", "FilterCriteria of an event source mapping is not emulated"},
-		{local.MappingConfig{QueueARN: q.ARN(), Function: "f", ProvisionedPollers: true}, "NotImplemented", "ProvisionedPollerConfig of an event source mapping is not emulated"},
-	} {
-		_, err := w.CreateMapping(c.config)
-		wantError(t, err, c.code, c.text)
-	}
 }

@@ -80,35 +80,42 @@ func (q *Queue) Receive(ctx context.Context, in ReceiveInput) ([]Received, error
 		if len(got) > 0 || !parked.deadline.After(now) {
 			return handedOut(got), nil
 		}
-		if err := q.park(ctx, parked, in.YieldHold, now); err != nil {
+		if err := q.park(ctx, parked, in.YieldHold); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// park waits for something to change. It is called and returns with mu held.
-func (q *Queue) park(ctx context.Context, p *poll, yield bool, now time.Time) error {
+// park waits until a receive could hand something out, the poll is over, or ctx ends. It is called and returns with mu held. It tells others of its
+// coming and going only, never of a look around, so that two polls do not keep each other awake.
+func (q *Queue) park(ctx context.Context, p *poll, yield bool) error {
 	e := q.engine
-	wake := p.deadline
-	q.times(now, func(t time.Time) {
-		if t.Before(wake) {
-			wake = t
-		}
-	})
-	changed := e.changed
 	e.polls[p] = struct{}{}
 	if yield {
 		e.held--
-		e.bump()
-		changed = e.changed
 	}
-	e.unlock()
-	wait(ctx, changed, wake.Sub(now), true)
-	e.mu.Lock()
+	e.bump()
+	for {
+		now := e.now()
+		if ctx.Err() != nil || q.deleted || !p.deadline.After(now) || q.receivable(now, nil) {
+			break
+		}
+		wake := p.deadline
+		q.times(now, func(t time.Time) {
+			if t.Before(wake) {
+				wake = t
+			}
+		})
+		changed := e.changed
+		e.unlock()
+		wait(ctx, changed, wake.Sub(now), true)
+		e.mu.Lock()
+	}
 	delete(e.polls, p)
 	if yield {
 		e.held++
 	}
+	e.bump()
 	return ctx.Err()
 }
 

@@ -178,14 +178,17 @@ func (p *Publisher) encode(entries []Entry) ([]encoded, error) {
 			errs = append(errs, fmt.Errorf("publisher: event %d (%s) has %d bytes, and the service takes %d: put what is large elsewhere and send where", i, eventType, size, maxBytes))
 			continue
 		}
-		if e.DeduplicationID == "" {
-			if k, ok := e.Event.(interface{ IdempotencyKey() string }); ok {
-				e.DeduplicationID = k.IdempotencyKey()
-			}
-		}
+		e.DeduplicationID = deduplicationID(e)
 		all[i] = encoded{Entry: e, index: i, body: string(body), size: size}
 	}
 	return all, errors.Join(errs...)
+}
+
+func deduplicationID(e Entry) string {
+	if k, ok := e.Event.(interface{ IdempotencyKey() string }); ok && e.DeduplicationID == "" {
+		return k.IdempotencyKey()
+	}
+	return e.DeduplicationID
 }
 
 // sendAll sends one request's worth, and what was refused again.

@@ -1,6 +1,7 @@
 package dynamostore
 
 import (
+	"encoding/json"
 	"strconv"
 	"time"
 
@@ -37,6 +38,14 @@ func (it item) record() idempotency.Record {
 		Owner:      it.str("owner"),
 		Generation: it.num("generation"),
 		Expires:    time.Unix(it.num("expiration"), 0),
+
+		Fingerprint: it.str("validation"),
+	}
+	if text := it.str("outbox"); text != "" {
+		// What is no outbox of ours reads as none, and is left alone.
+		if err := json.Unmarshal([]byte(text), &rec.Pending); err != nil {
+			rec.Pending = nil
+		}
 	}
 	switch ms := it.num("in_progress_expiration"); {
 	case ms > 0:

@@ -17,21 +17,34 @@ import (
 // insertStatement claims a key that has no record. INSERT fails with
 // DuplicateItem where one exists; it takes no condition.
 func (s *Store) insertStatement(req idempotency.ClaimRequest) types.BatchStatementRequest {
-	return statement(
-		`INSERT INTO "`+s.table+`" VALUE {'id':?,'status':?,'owner':?,'generation':?,'in_progress_expiration':?,'expiration':?}`,
+	text := `INSERT INTO "` + s.table + `" VALUE {'id':?,'status':?,'owner':?,'generation':?,'in_progress_expiration':?,'expiration':?`
+	params := []types.AttributeValue{
 		str(req.Key), str(string(idempotency.StatusInProgress)), str(req.Owner), num(1), millis(req.Lease), seconds(req.Expires),
-	)
+	}
+	if req.Fingerprint != "" {
+		text += `,'validation':?`
+		params = append(params, str(req.Fingerprint))
+	}
+	return statement(text+`}`, params...)
 }
 
 // takeOverStatement claims a key whose claim is over, if its record is still
 // exactly what was seen: completing, releasing and taking over all change it.
 func (s *Store) takeOverStatement(req idempotency.ClaimRequest, seen item) types.BatchStatementRequest {
 	var b strings.Builder
-	b.WriteString(`UPDATE "` + s.table + `" SET "status"=? SET "owner"=? SET "generation"=? SET "in_progress_expiration"=? SET "expiration"=? WHERE "id"=?`)
+	b.WriteString(`UPDATE "` + s.table + `" SET "status"=? SET "owner"=? SET "generation"=? SET "in_progress_expiration"=? SET "expiration"=?`)
 	params := []types.AttributeValue{
 		str(string(idempotency.StatusInProgress)), str(req.Owner), num(seen.record().Generation + 1), millis(req.Lease), seconds(req.Expires),
-		str(req.Key),
 	}
+	if req.Fingerprint != "" {
+		b.WriteString(` SET "validation"=?`)
+		params = append(params, str(req.Fingerprint))
+	}
+	if rec := seen.record(); len(rec.Pending) > 0 && pending(rec, req) == nil {
+		b.WriteString(` REMOVE "outbox"`)
+	}
+	b.WriteString(` WHERE "id"=?`)
+	params = append(params, str(req.Key))
 	for _, name := range []string{"status", "owner", "generation", "in_progress_expiration", "expiration"} {
 		if v, ok := seen[name]; ok {
 			b.WriteString(` AND "` + name + `"=?`)
@@ -41,6 +54,13 @@ func (s *Store) takeOverStatement(req idempotency.ClaimRequest, seen item) types
 			b.WriteString(` AND "` + name + `" IS MISSING`)
 		}
 	}
+	// What a lost InTx may have committed since it was seen.
+	if v, ok := seen["outbox"]; ok {
+		b.WriteString(` AND "outbox"=?`)
+		params = append(params, v)
+	} else {
+		b.WriteString(` AND "outbox" IS MISSING`)
+	}
 	return statement(b.String(), params...)
 }
 
@@ -49,7 +69,7 @@ func (s *Store) settleStatement(set idempotency.Settlement) types.BatchStatement
 		// The owner alone is the condition, so that completing again after a
 		// lost response succeeds.
 		return statement(
-			`UPDATE "`+s.table+`" SET "status"=? SET "expiration"=? REMOVE "in_progress_expiration" WHERE "id"=? AND "owner"=?`,
+			`UPDATE "`+s.table+`" SET "status"=? SET "expiration"=? REMOVE "in_progress_expiration" REMOVE "outbox" WHERE "id"=? AND "owner"=?`,
 			str(string(idempotency.StatusCompleted)), seconds(set.Expires), str(set.Key), str(set.Owner),
 		)
 	}

@@ -173,11 +173,11 @@ func (c *claiming) look(ctx context.Context, taken []int) (absent []int, lapsed 
 			}
 			switch rec := seen.record(); idempotency.Decide(rec, c.requests[i]) {
 			case idempotency.Claimed:
-				c.results[i] = idempotency.ClaimResult{Outcome: idempotency.Claimed, Generation: rec.Generation}
+				c.results[i] = idempotency.ClaimResult{Outcome: idempotency.Claimed, Generation: rec.Generation, Pending: rec.Pending}
 			case idempotency.Completed:
-				c.results[i] = idempotency.ClaimResult{Outcome: idempotency.Completed}
+				c.results[i] = idempotency.ClaimResult{Outcome: idempotency.Completed, Until: rec.Expires, Fingerprint: rec.Fingerprint}
 			case idempotency.InProgress:
-				c.results[i] = idempotency.ClaimResult{Outcome: idempotency.InProgress, Until: rec.Lease}
+				c.results[i] = idempotency.ClaimResult{Outcome: idempotency.InProgress, Until: rec.Lease, Fingerprint: rec.Fingerprint}
 			default:
 				lapsed = append(lapsed, over{i, seen})
 			}
@@ -200,6 +200,7 @@ func (c *claiming) takeOver(ctx context.Context, lapsed []over) (changed []int) 
 				Outcome:    idempotency.Claimed,
 				Generation: rec.Generation + 1,
 				TakenOver:  rec.Status == idempotency.StatusInProgress,
+				Pending:    pending(rec, c.requests[l.index]),
 			}
 		case isCode(err, types.BatchStatementErrorCodeEnumConditionalCheckFailed):
 			changed = append(changed, l.index)
@@ -210,10 +211,25 @@ func (c *claiming) takeOver(ctx context.Context, lapsed []over) (changed []int) 
 	return changed
 }
 
+// pending are the events of committed work, which a takeover leaves in the
+// record. Those of a record that expired are as forgotten as the work itself.
+func pending(rec idempotency.Record, req idempotency.ClaimRequest) []idempotency.Outgoing {
+	if rec.Expires.Before(req.Now) || rec.Status != idempotency.StatusInProgress {
+		return nil
+	}
+	return rec.Pending
+}
+
 // Settle implements idempotency.Store.
 func (s *Store) Settle(ctx context.Context, settlements []idempotency.Settlement) []error {
 	if err := distinct(len(settlements), func(i int) string { return settlements[i].Key }); err != nil {
 		return slices.Repeat([]error{err}, len(settlements))
+	}
+	for _, set := range settlements {
+		if set.Action != idempotency.Complete && set.Action != idempotency.Release {
+			err := fmt.Errorf("dynamostore: settlement of key %q has action %d: it must be Complete or Release", set.Key, set.Action)
+			return slices.Repeat([]error{err}, len(settlements))
+		}
 	}
 	errs := s.execute(ctx, len(settlements), func(i int) types.BatchStatementRequest {
 		return s.settleStatement(settlements[i])

@@ -2,6 +2,7 @@ package dynamostore
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -29,13 +30,36 @@ import (
 //
 // The role needs dynamodb:UpdateItem on the idempotency table.
 func (s *Store) InTx(ctx context.Context, items ...types.TransactWriteItem) error {
+	return s.InTxPublish(ctx, nil, items...)
+}
+
+// InTxPublish is InTx for a handler whose work also says something to others:
+// the transaction keeps the outgoing events in the record, and the consumer
+// publishes them once the handler returned (see consumer.WithOutbox) and then
+// completes the record. If it crashes in between, the message comes again, and
+// its events are published without running the handler. So the work is done
+// exactly once, and its events are published at least once.
+//
+// Record and events share an item, and so DynamoDB's limit of 400 KB.
+func (s *Store) InTxPublish(ctx context.Context, outgoing []idempotency.Outgoing, items ...types.TransactWriteItem) error {
 	claim, ok := idempotency.FromContext(ctx)
 	if !ok {
 		return idempotency.ErrNoClaim
 	}
-	return claim.Commit(func(set idempotency.Settlement) error {
+	outbox := ""
+	if len(outgoing) > 0 {
+		text, err := json.Marshal(outgoing)
+		if err != nil {
+			return fmt.Errorf("dynamostore: outgoing events: %w", err)
+		}
+		if len(text) > maxOutbox {
+			return fmt.Errorf("dynamostore: outgoing events have %d bytes, and a record takes %d: send less, or a reference", len(text), maxOutbox)
+		}
+		outbox = string(text)
+	}
+	return claim.CommitWith(outgoing, func(set idempotency.Settlement) error {
 		_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
-			TransactItems: append(items[:len(items):len(items)], s.completion(set)),
+			TransactItems: append(items[:len(items):len(items)], s.completion(set, outbox)),
 		})
 		var canceled *types.TransactionCanceledException
 		if errors.As(err, &canceled) && len(canceled.CancellationReasons) == len(items)+1 {
@@ -47,20 +71,34 @@ func (s *Store) InTx(ctx context.Context, items ...types.TransactWriteItem) erro
 	})
 }
 
-func (s *Store) completion(set idempotency.Settlement) types.TransactWriteItem {
-	return types.TransactWriteItem{Update: &types.Update{
+// maxOutbox leaves room in an item of 400 KB for the record itself.
+const maxOutbox = 390 << 10
+
+// completion is the record's part of the transaction: it completes the claim,
+// or, with an outbox, keeps that in the claim.
+func (s *Store) completion(set idempotency.Settlement, outbox string) types.TransactWriteItem {
+	u := &types.Update{
 		TableName:           aws.String(s.table),
 		Key:                 map[string]types.AttributeValue{"id": str(set.Key)},
-		UpdateExpression:    aws.String("SET #status = :completed, #expiration = :expires REMOVE #lease"),
-		ConditionExpression: aws.String("#owner = :owner AND #status = :open"),
+		// A record with an outbox is committed, though its commit's answer may
+		// have been lost: a second commit would do the work again.
+		ConditionExpression: aws.String("#owner = :owner AND #status = :open AND attribute_not_exists(#outbox)"),
 		ExpressionAttributeNames: map[string]string{
-			"#status": "status", "#expiration": "expiration", "#lease": "in_progress_expiration", "#owner": "owner",
+			"#status": "status", "#owner": "owner", "#outbox": "outbox",
 		},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":completed": str(string(idempotency.StatusCompleted)),
-			":open":      str(string(idempotency.StatusInProgress)),
-			":expires":   seconds(set.Expires),
-			":owner":     str(set.Owner),
+			":open": str(string(idempotency.StatusInProgress)), ":owner": str(set.Owner),
 		},
-	}}
+	}
+	if outbox != "" {
+		u.UpdateExpression = aws.String("SET #outbox = :outbox")
+		u.ExpressionAttributeValues[":outbox"] = str(outbox)
+		return types.TransactWriteItem{Update: u}
+	}
+	u.UpdateExpression = aws.String("SET #status = :completed, #expiration = :expires REMOVE #lease")
+	u.ExpressionAttributeNames["#expiration"] = "expiration"
+	u.ExpressionAttributeNames["#lease"] = "in_progress_expiration"
+	u.ExpressionAttributeValues[":completed"] = str(string(idempotency.StatusCompleted))
+	u.ExpressionAttributeValues[":expires"] = seconds(set.Expires)
+	return types.TransactWriteItem{Update: u}
 }

@@ -10,8 +10,8 @@ import (
 // grammatical: unknown functions, wrong counts and types of operands.
 func (p *parser) checkNode(n *node) {
 	switch {
-	case n.op == opPath || n.op == opValue:
-		return
+	case n.op == opPath || n.op == opValue || n.op == opAnd || n.op == opOr || n.op == opNot:
+		return // conditions in parentheses were checked when they were read
 	case isFunction(n.op):
 		p.checkFunction(n)
 	case isComparator(n.op) || n.op == opIn || n.op == opBetween:

@@ -62,7 +62,6 @@ func parseCondition(src string, ctx *exprContext) (*node, *exprError) {
 		return nil, p.syntaxError()
 	}
 	p.checkBoolean(n)
-	p.checkNode(n)
 	if text := p.complaint(); text != "" {
 		return nil, &exprError{text: text}
 	}
@@ -137,10 +136,21 @@ func (p *parser) parseNot() (*node, *exprError) {
 
 func (n *node) isOperand() bool { return n.op == opPath || n.op == opValue }
 
-// parseComparison reads one comparison, IN, BETWEEN, function, or anything of
-// these in parentheses. Parentheses may also hold a bare operand that a
-// comparator follows; whether they do is only known at the closing one.
+// parseComparison reads one comparison, IN, BETWEEN or function, or a condition
+// in parentheses, and checks it.
 func (p *parser) parseComparison() (*node, *exprError) {
+	n, err := p.parseLeaf()
+	if err == nil {
+		p.checkNode(n)
+		p.seal()
+	}
+	return n, err
+}
+
+// parseLeaf leaves the checks to its caller. Parentheses may also hold a bare
+// operand that a comparator follows; whether they do is only known at the
+// closing one.
+func (p *parser) parseLeaf() (*node, *exprError) {
 	afterParen := p.pos > 0 && p.tokens[p.pos-1].text == "(" && p.tokens[p.pos-1].kind == tokSymbol
 	left, grouped, err := p.parseOperandOrGroup()
 	if err != nil {

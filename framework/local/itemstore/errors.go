@@ -107,6 +107,7 @@ const (
 	errNoTable         = "Requested resource not found"
 	errKeySchema       = "The provided key element does not match the schema"
 	errDuplicateKeys   = "Provided list of item keys contains duplicates"
+	errRepeatedItem    = "Transaction request cannot include multiple operations on one item"
 	errParameter       = "One or more parameter values were invalid: "
 	errItemSize        = "Item size has exceeded the maximum allowed size"
 	errUpdateSize      = "Item size to update has exceeded the maximum allowed size"

@@ -39,6 +39,7 @@ type parsedExpressions struct {
 	filter     *node
 	projection []path
 
+	updateNested map[string]bool
 	filterHeads  map[string]bool
 	filterNested map[string]bool
 	projected    map[string]bool
@@ -77,7 +78,9 @@ func (e *expressions) parse(valueUsers ...string) (*parsedExpressions, *Error) {
 		}
 		out.update = u
 	}
+	out.updateNested = ctx.nested
 	var err *Error
+	ctx.nested = map[string]bool{}
 	if out.condition, err = parseNamed("ConditionExpression", e.condition, ctx); err != nil {
 		return nil, err
 	}

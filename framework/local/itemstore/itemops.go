@@ -31,6 +31,9 @@ func (s *Store) replace(r *request, decode func(*request) (*write, *Error)) (ans
 		return nil, r.err
 	}
 	w, err := decode(r)
+	if err == nil {
+		err = w.fault
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +61,9 @@ func (s *Store) updateItem(members map[string]any) (answer, *Error) {
 		return nil, r.err
 	}
 	w, err := s.decodeKeyed("Update", r)
+	if err == nil {
+		err = w.fault
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -103,11 +109,14 @@ func (s *Store) getItem(members map[string]any) (answer, *Error) {
 		"ProjectionExpression", "ExpressionAttributeNames", "ReturnConsumedCapacity")
 	m := newMeter(r.consumed())
 	consistent := r.flag("ConsistentRead")
-	found, t, err := s.readOne(r)
+	found, err := s.readOne(r)
+	if err == nil {
+		err = found.fault
+	}
 	if err != nil {
 		return nil, err
 	}
-	m.read(t, nil, itemSize(found.whole), readFactor(consistent))
+	m.read(found.table, nil, itemSize(found.whole), readFactor(consistent))
 	out := answer{}
 	if found.whole != nil {
 		out["Item"] = found.projected
@@ -116,34 +125,41 @@ func (s *Store) getItem(members map[string]any) (answer, *Error) {
 	return out, nil
 }
 
-// readResult is an item as stored, and the part of it that was asked for;
-// nil when there is none.
-type readResult struct{ whole, projected item }
+// readResult is an item as stored, and the part of it that was asked for; nil
+// when there is none.
+type readResult struct {
+	table            *table
+	key              item
+	whole, projected item
+	fault            *Error // as in write
+}
 
-// readOne is GetItem and a Get of a transaction. When only the key does not
-// fit, it returns the table with the error.
-func (s *Store) readOne(r *request) (readResult, *table, *Error) {
-	key := r.values("Key")
+// readOne is GetItem and a Get of a transaction.
+func (s *Store) readOne(r *request) (*readResult, *Error) {
+	found := &readResult{key: r.values("Key")}
 	e := r.expressions()
 	if r.err != nil {
-		return readResult{}, nil, r.err
+		return nil, r.err
 	}
 	parsed, err := e.parse()
 	if err != nil {
-		return readResult{}, nil, err
+		return nil, err
 	}
-	t, err := s.table(r)
-	if err != nil {
-		return readResult{}, nil, err
+	if found.table, err = s.table(r); err != nil {
+		return nil, err
 	}
-	if err := t.checkKey(key); err != nil {
-		return readResult{}, t, err
+	if found.fault = found.table.checkKeyTypes(found.key); found.fault != nil {
+		return found, nil
 	}
-	if err := t.checkNestedKeys(parsed.nested); err != nil {
-		return readResult{}, t, err
+	if err := found.table.checkKeyValues(found.key); err != nil {
+		return nil, err
 	}
-	whole := t.get(key)
-	return readResult{whole, projectOptional(whole, parsed.projection)}, t, nil
+	if err := found.table.checkNestedKeys(parsed.nested); err != nil {
+		return nil, err
+	}
+	found.whole = found.table.get(found.key)
+	found.projected = projectOptional(found.whole, parsed.projection)
+	return found, nil
 }
 
 // projectOptional keeps everything when there are no paths.

@@ -23,6 +23,13 @@ func (ix *index) keys() []keyAttr {
 // checkKey is AWS's check of a request's key: exactly the key attributes, of
 // their types, not empty and not too long.
 func (t *table) checkKey(key item) *Error {
+	if err := t.checkKeyTypes(key); err != nil {
+		return err
+	}
+	return t.checkKeyValues(key)
+}
+
+func (t *table) checkKeyTypes(key item) *Error {
 	attrs := t.keys()
 	if len(key) != len(attrs) {
 		return invalid("%s", errKeySchema)
@@ -32,7 +39,7 @@ func (t *table) checkKey(key item) *Error {
 			return invalid("%s", errKeySchema)
 		}
 	}
-	return t.checkKeyValues(key)
+	return nil
 }
 
 func (t *table) checkKeyValues(m item) *Error {
@@ -53,18 +60,28 @@ func (t *table) checkKeyValues(m item) *Error {
 }
 
 func emptyKey(v Value, name string) *Error {
-	const text = "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s"
-	switch {
-	case v.Type == TypeS && v.Str == "":
-		return invalid(text, "string", name)
-	case v.Type == TypeB && len(v.Bin) == 0:
-		return invalid(text, "binary", name)
+	if kind := emptyKind(v); kind != "" {
+		return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", kind, name)
 	}
 	return nil
 }
 
 // checkItem is AWS's check of an item to put.
 func (t *table) checkItem(m item) *Error {
+	if err := t.checkItemTypes(m); err != nil {
+		return err
+	}
+	if err := t.checkKeyValues(m); err != nil {
+		return err
+	}
+	return t.checkIndexKeys(m, func(kind string, ix *index, name string) *Error {
+		return invalid("One or more parameter values are not valid. A value specified for a secondary index key is not supported. "+
+			"The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", kind, ix.name, name)
+	})
+}
+
+// checkItemTypes looks at the primary key only.
+func (t *table) checkItemTypes(m item) *Error {
 	for _, a := range t.keys() {
 		v, ok := m[a.name]
 		if !ok {
@@ -74,9 +91,12 @@ func (t *table) checkItem(m item) *Error {
 			return invalid("%sType mismatch for key %s expected: %s actual: %s", errParameter, a.name, a.typ, v.Type)
 		}
 	}
-	if err := t.checkKeyValues(m); err != nil {
-		return err
-	}
+	return nil
+}
+
+// checkIndexKeys refuses values that the indexes cannot hold as keys; empty
+// makes the complaint about an empty one.
+func (t *table) checkIndexKeys(m item, empty func(kind string, ix *index, name string) *Error) *Error {
 	for _, ix := range t.indexes {
 		for _, a := range ix.keys() {
 			v, ok := m[a.name]
@@ -88,8 +108,7 @@ func (t *table) checkItem(m item) *Error {
 					errParameter, a.name, a.typ, v.Type, ix.name)
 			}
 			if kind := emptyKind(v); kind != "" {
-				return invalid("One or more parameter values are not valid. A value specified for a secondary index key is not supported. "+
-					"The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", kind, ix.name, a.name)
+				return empty(kind, ix, a.name)
 			}
 		}
 	}
@@ -108,21 +127,12 @@ func emptyKind(v Value) string {
 
 // checkUpdated is AWS's check of an item after an update.
 func (t *table) checkUpdated(m item) *Error {
-	for _, ix := range t.indexes {
-		for _, a := range ix.keys() {
-			v, ok := m[a.name]
-			if !ok {
-				continue
-			}
-			if v.Type != a.typ {
-				return invalid("%sType mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s",
-					errParameter, a.name, a.typ, v.Type, ix.name)
-			}
-			if kind := emptyKind(v); kind != "" {
-				return invalid("One or more parameter values are not valid. The update expression attempted to update a secondary index key "+
-					"to a value that is not supported. The AttributeValue for a key attribute cannot contain an empty %s value.", kind)
-			}
-		}
+	err := t.checkIndexKeys(m, func(kind string, _ *index, _ string) *Error {
+		return invalid("One or more parameter values are not valid. The update expression attempted to update a secondary index key "+
+			"to a value that is not supported. The AttributeValue for a key attribute cannot contain an empty %s value.", kind)
+	})
+	if err != nil {
+		return err
 	}
 	if tooDeep(m) {
 		return invalid("%s", errNesting)
@@ -148,16 +158,21 @@ func (t *table) checkUpdatePaths(u *update) *Error {
 // checkNestedKeys refuses document paths that go into key attributes, which
 // are scalars.
 func (t *table) checkNestedKeys(nested map[string]bool) *Error {
-	const text = "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: %s: %s"
 	for _, k := range t.keys() {
 		if nested[k.name] {
-			return invalid(text, "Key", k.name)
+			return invalid(errScalarKey, "Key", k.name)
 		}
 	}
+	return t.checkIndexPaths(nested)
+}
+
+const errScalarKey = "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: %s: %s"
+
+func (t *table) checkIndexPaths(nested map[string]bool) *Error {
 	for _, ix := range t.indexes {
 		for _, k := range ix.keys() {
-			if nested[k.name] {
-				return invalid(text, "IndexKey", k.name)
+			if nested[k.name] && k.name != t.hash.name && k.name != t.rng.name {
+				return invalid(errScalarKey, "IndexKey", k.name)
 			}
 		}
 	}

@@ -103,10 +103,13 @@ type parser struct {
 	ctx    *exprContext
 
 	notes     [classCount]string
+	sealed    bool // a condition had its say; later ones add nothing
 	operators int
 }
 
-// The classes of complaints, in the order in which AWS reports them.
+// The classes of complaints, in the order in which AWS reports them. From
+// classUndefined on they belong to one condition, and the first condition that
+// has any is the one that is reported.
 const (
 	classParens = iota
 	classFunction
@@ -120,8 +123,15 @@ const (
 )
 
 func (p *parser) note(class int, text string) {
-	if p.notes[class] == "" {
+	if p.notes[class] == "" && !(p.sealed && class >= classUndefined) {
 		p.notes[class] = text
+	}
+}
+
+// seal ends a condition.
+func (p *parser) seal() {
+	for _, text := range p.notes[classUndefined:] {
+		p.sealed = p.sealed || text != ""
 	}
 }
 

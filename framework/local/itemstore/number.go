@@ -29,8 +29,6 @@ type decimal struct {
 	exp  int
 }
 
-var bigTen = big.NewInt(10) // read only
-
 // parseDecimal reads DynamoDB's number syntax: an optional sign, digits with an
 // optional point, an optional exponent. The error is AWS's text.
 func parseDecimal(s string) (decimal, *Error) {
@@ -159,8 +157,9 @@ func (d decimal) String() string {
 // scaled returns the coefficients of a and b at their smaller exponent.
 func scaled(a, b decimal) (x, y *big.Int, exp int) {
 	exp = min(a.exp, b.exp)
+	ten := big.NewInt(10)
 	shift := func(d decimal) *big.Int {
-		p := new(big.Int).Exp(bigTen, big.NewInt(int64(d.exp-exp)), nil)
+		p := new(big.Int).Exp(ten, big.NewInt(int64(d.exp-exp)), nil)
 		return p.Mul(p, d.coef)
 	}
 	return shift(a), shift(b), exp
@@ -183,9 +182,9 @@ func (d decimal) add(other decimal) (decimal, *Error) {
 	if sum.Sign() == 0 {
 		return decimal{coef: new(big.Int)}, nil
 	}
-	quo, rem := new(big.Int), new(big.Int)
+	ten, quo, rem := big.NewInt(10), new(big.Int), new(big.Int)
 	for {
-		quo.QuoRem(sum, bigTen, rem)
+		quo.QuoRem(sum, ten, rem)
 		if rem.Sign() != 0 {
 			break
 		}

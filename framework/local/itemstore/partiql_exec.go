@@ -5,7 +5,10 @@ import (
 	"slices"
 )
 
-const maxStatements = 25
+const (
+	maxStatements = 25
+	maxStatement  = 8192 // bytes
+)
 
 // plan is a statement bound to its table: a write, or for INSERT a write that
 // must find nothing.
@@ -15,8 +18,8 @@ type plan struct {
 	returning string
 }
 
-// bind resolves a statement's table, key and remaining condition. It returns
-// the plan with an error when only the key's value is at fault.
+// bind resolves a statement's table, key and remaining condition. A plan
+// together with an error means that AWS's answer still names the table.
 func (s *Store) bind(st *statement) (*plan, *Error) {
 	t, err := s.find(st.table)
 	if err != nil {
@@ -26,7 +29,7 @@ func (s *Store) bind(st *statement) (*plan, *Error) {
 	p.table = t
 	switch st.kind {
 	case "INSERT":
-		return p, p.bindInsert(st)
+		return p.bindInsert(st)
 	case "UPDATE":
 		p.kind, p.update, p.mustExist = "Update", st.update, true
 		for _, a := range st.update.actions {
@@ -37,13 +40,13 @@ func (s *Store) bind(st *statement) (*plan, *Error) {
 			}
 		}
 		if err := t.checkUpdatePaths(st.update); err != nil {
-			return nil, err
+			return p, err
 		}
 		if err := checkOverlap(st.update.paths()); err != nil {
 			return nil, invalid("%s", err.text)
 		}
 	default:
-		p.kind = "Delete"
+		p.kind, p.absentIsOK = "Delete", true
 	}
 	if err := p.bindWhere(st.where); err != nil {
 		return nil, err
@@ -55,6 +58,9 @@ func (s *Store) bind(st *statement) (*plan, *Error) {
 func checkStatementValue(n *node) *Error {
 	if _, condition := conditionFunctions(n.op); condition {
 		return notEmulated("the PartiQL function " + n.op + " in SET")
+	}
+	if n.op == "set_add" || n.op == "set_delete" {
+		return notEmulated("the PartiQL function " + n.op + " inside an expression")
 	}
 	if n.op == "list_append" {
 		for _, a := range n.args {
@@ -71,22 +77,22 @@ func checkStatementValue(n *node) *Error {
 	return nil
 }
 
-func (p *plan) bindInsert(st *statement) *Error {
+func (p *plan) bindInsert(st *statement) (*plan, *Error) {
 	p.kind, p.put = "Put", st.item
 	for _, k := range p.table.keys() {
 		v, ok := st.item[k.name]
 		if !ok {
-			return invalid("Key attribute should be present in the item: Key %s", k.name)
+			return nil, invalid("Key attribute should be present in the item: Key %s", k.name)
 		}
 		if v.Type != k.typ {
-			return invalid("Key attribute's data type should match its data type in table's schema: Key %s", k.name)
+			return nil, invalid("Key attribute's data type should match its data type in table's schema: Key %s", k.name)
 		}
 	}
 	p.key = p.table.keyOf(st.item)
 	if err := p.table.checkItem(st.item); err != nil {
-		return err
+		return p, err
 	}
-	return checkStorable(st.item)
+	return p, checkStorable(st.item)
 }
 
 // bindWhere takes an equality on each key attribute out of the conjunction and
@@ -112,6 +118,11 @@ func (p *plan) bindWhere(where *node) *Error {
 		}
 		p.key[k.name] = v
 		terms = slices.Delete(terms, i, i+1)
+		for _, n := range terms {
+			if n.equates(k.name) && !n.args[0].value.equal(v) && !n.args[1].value.equal(v) {
+				return invalid("Multiple conditions on same key %s. Only single item Update/Insert/Delete are supported", k.name)
+			}
+		}
 	}
 	for _, n := range terms {
 		if err := checkPredicate(n); err != nil {
@@ -212,6 +223,9 @@ func (s *Store) executeStatement(members map[string]any) (answer, *Error) {
 	if src == nil {
 		return nil, missing("Statement")
 	}
+	if len(*src) > maxStatement {
+		return nil, constraint(*src, "Statement", "Member must have length less than or equal to 8192")
+	}
 	st, err := parseStatement(*src, params)
 	if err != nil {
 		return nil, err
@@ -263,6 +277,9 @@ func (s *Store) batchExecute(members map[string]any) (answer, *Error) {
 		}
 		if *src == "" {
 			return nil, invalid("The statement was empty.")
+		}
+		if len(*src) > maxStatement {
+			return nil, constraint(*src, fmt.Sprintf("Statements.%d.member.statement", i+1), "Member must have length less than or equal to 8192")
 		}
 		if sources[i] = *src; statementKind(*src) == "SELECT" {
 			reads++

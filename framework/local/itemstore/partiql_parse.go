@@ -1,6 +1,9 @@
 package itemstore
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // statement is a parsed PartiQL statement of those that are emulated.
 type statement struct {
@@ -122,7 +125,7 @@ func (p *partiql) updateStatement() *statement {
 			for {
 				doc := p.path()
 				p.mustSymbol("=")
-				st.update.actions = append(st.update.actions, action{kind: "SET", path: doc, value: p.setValue()})
+				st.update.actions = append(st.update.actions, p.setAction(doc, p.setValue()))
 				if !p.symbol(",") {
 					break
 				}
@@ -140,6 +143,24 @@ func (p *partiql) updateStatement() *statement {
 		}
 	}
 	return st
+}
+
+// setAction is a SET, or the ADD or DELETE that set_add and set_delete are.
+func (p *partiql) setAction(doc path, value *node) action {
+	if value.op != "set_add" && value.op != "set_delete" || p.err != nil {
+		return action{kind: "SET", path: doc, value: value}
+	}
+	a := action{kind: "ADD", path: doc, value: value.args[1]}
+	if value.op == "set_delete" {
+		a.kind = "DELETE"
+	}
+	switch target := value.args[0]; {
+	case target.op != opPath || !target.path.equal(doc):
+		p.fail(invalid("The first argument to %s must equal the assignment value", strings.ToUpper(value.op)))
+	case a.value.op != opValue || !a.value.value.Type.isSet():
+		p.fail(invalid("The second argument to %s must be a value with type SET", strings.ToUpper(value.op)))
+	}
+	return a
 }
 
 func (p *partiql) deleteStatement() *statement {

@@ -12,6 +12,8 @@ type step struct {
 	isIndex bool
 }
 
+const maxSteps = 32 // of a document path
+
 // path is a document path; its first step is always a name.
 type path []step
 
@@ -125,7 +127,7 @@ func (p *parser) parsePath() (path, *exprError) {
 			}
 			result = append(result, step{index: int(n), isIndex: true})
 		default:
-			if len(result) > maxDepth {
+			if len(result) > maxSteps {
 				p.note(classOperands, "The document path has too many nesting levels; nesting levels: "+strconv.Itoa(len(result)))
 			}
 			if len(result) > 1 {

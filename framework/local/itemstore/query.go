@@ -3,6 +3,7 @@ package itemstore
 import (
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // source is what a Query or Scan reads: the table, or one of its indexes.
@@ -88,6 +89,9 @@ func (s *Store) decodePage(r *request, users ...string) (*pageRequest, *Error) {
 	if p.src, err = t.source(indexName, p.consistent); err != nil {
 		return nil, err
 	}
+	if err := p.checkFilter(); err != nil {
+		return nil, err
+	}
 	if err := p.checkProjection(); err != nil {
 		return nil, err
 	}
@@ -124,14 +128,33 @@ func (p *pageRequest) checkProjection() *Error {
 	if p.sel == "ALL_ATTRIBUTES" {
 		return invalid("%sSelect type ALL_ATTRIBUTES is not supported for global secondary index %s because its projection type is not ALL", errParameter, ix.name)
 	}
-	for _, heads := range []map[string]bool{p.parsed.projected, p.parsed.filterHeads} {
-		for _, name := range sortedKeys(heads) {
-			if !ix.projects(t, name) {
-				return invalid("%sGlobal secondary index %s does not project [%s]", errParameter, ix.name, name)
-			}
-		}
+	if missing := ix.without(t, p.parsed.projected); missing != "" {
+		return invalid("%sGlobal secondary index %s does not project [%s]", errParameter, ix.name, missing)
 	}
 	return nil
+}
+
+// checkFilter refuses filters on what the index does not hold.
+func (p *pageRequest) checkFilter() *Error {
+	ix := p.src.index
+	if ix == nil {
+		return nil
+	}
+	if missing := ix.without(p.src.table, p.parsed.filterHeads); missing != "" {
+		return invalid("%sSecondary index %s does not project one or more filter attributes: [%s]", errParameter, ix.name, missing)
+	}
+	return nil
+}
+
+// without lists the attributes that the index does not hold.
+func (ix *index) without(t *table, attributes map[string]bool) string {
+	var missing []string
+	for _, name := range sortedKeys(attributes) {
+		if !ix.projects(t, name) {
+			missing = append(missing, name)
+		}
+	}
+	return strings.Join(missing, ", ")
 }
 
 func (p *pageRequest) checkStart() *Error {

@@ -1,22 +1,28 @@
 package itemstore
 
-import (
-	"strings"
-	"sync"
-)
+import "strings"
 
 // isReserved tells whether an attribute name needs an expression attribute
 // name. The check ignores case.
-func isReserved(name string) bool { return reservedSet()[strings.ToUpper(name)] }
+func isReserved(name string) bool { return hasWord(reservedWords, strings.ToUpper(name)) }
 
-// reservedSet is built once, on first use, and never changes.
-var reservedSet = sync.OnceValue(func() map[string]bool {
-	set := make(map[string]bool)
-	for _, word := range strings.Fields(reservedWords) {
-		set[word] = true
+// hasWord looks for a word in a list that white space separates.
+func hasWord(list, word string) bool {
+	if word == "" {
+		return false
 	}
-	return set
-})
+	for from := 0; ; {
+		i := strings.Index(list[from:], word)
+		if i < 0 {
+			return false
+		}
+		start, end := from+i, from+i+len(word)
+		if (start == 0 || isSpace(list[start-1])) && (end == len(list) || isSpace(list[end])) {
+			return true
+		}
+		from = end
+	}
+}
 
 // reservedWords is the list of the Amazon DynamoDB Developer Guide, "Reserved
 // words in DynamoDB".
@@ -82,15 +88,7 @@ WORK WRAPPED WRITE YEAR ZONE
 
 // isPartiQLReserved tells whether PartiQL does not take an upper-cased word as
 // a bare attribute name; in double quotes it takes every word.
-func isPartiQLReserved(word string) bool { return partiQLSet()[word] }
-
-var partiQLSet = sync.OnceValue(func() map[string]bool {
-	set := make(map[string]bool)
-	for _, word := range strings.Fields(partiQLWords) {
-		set[word] = true
-	}
-	return set
-})
+func isPartiQLReserved(word string) bool { return hasWord(partiQLWords, word) }
 
 // partiQLWords are the keywords of PartiQL: SQL-92's, and its own.
 const partiQLWords = `

@@ -43,19 +43,16 @@ func (s *Store) transactWrite(members map[string]any) (answer, *Error) {
 	failures := make([]*Error, len(list))
 	for i, raw := range list {
 		w, err := s.decodeTransactItem(r, raw)
-		if w == nil {
+		if err != nil {
 			return nil, err
 		}
-		if err != nil && !strings.Contains(err.Message, "key element") && !strings.Contains(err.Message, "Type mismatch") {
-			return nil, err
-		}
-		writes[i], failures[i] = w, err
+		writes[i], failures[i] = w, w.fault
 	}
 	if err := cancelled(failures); err != nil {
 		return nil, err
 	}
 	if repeatedItem(writes) {
-		return nil, invalid("Transaction request cannot include multiple operations on one item")
+		return nil, invalid("%s", errRepeatedItem)
 	}
 	digest := transactionDigest(members)
 	if used, err := s.usedToken(token, digest); used != nil || err != nil {
@@ -105,14 +102,16 @@ func (r *request) transactItems() []any {
 	return list
 }
 
-// decodeTransactItem reads one item of a transaction. A write together with an
-// error means that only this item is at fault.
+// decodeTransactItem reads one item of a transaction.
 func (s *Store) decodeTransactItem(r *request, raw any) (*write, *Error) {
 	x := r.nested("TransactItems", raw, "Put", "Update", "Delete", "ConditionCheck")
 	if x.err != nil {
 		return nil, x.err
 	}
-	if len(x.members) != 1 {
+	if len(x.members) == 0 {
+		return nil, invalid("Invalid Request: TransactWriteRequest should contain Delete or Put or Update request")
+	}
+	if len(x.members) > 1 {
 		return nil, invalid("TransactItems can only contain one of Check, Put, Update or Delete")
 	}
 	known := []string{"TableName", "ConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues", "ReturnValuesOnConditionCheckFailure"}
@@ -219,7 +218,7 @@ func (s *Store) transactGet(members map[string]any) (answer, *Error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	responses := make([]answer, len(list))
+	reads := make([]*readResult, len(list))
 	failures := make([]*Error, len(list))
 	for i, raw := range list {
 		x := r.nested("TransactItems", raw, "Get")
@@ -230,21 +229,27 @@ func (s *Store) transactGet(members map[string]any) (answer, *Error) {
 			return nil, x.err
 		}
 		g := x.nested("Get", x.members["Get"], "TableName", "Key", "ProjectionExpression", "ExpressionAttributeNames")
-		found, t, err := s.readOne(g)
-		if t == nil {
+		found, err := s.readOne(g)
+		if err != nil {
 			return nil, err
 		}
-		if failures[i] = err; err != nil {
-			continue
-		}
+		reads[i], failures[i] = found, found.fault
+	}
+	if err := cancelled(failures); err != nil {
+		return nil, err
+	}
+	responses := make([]answer, len(list))
+	seen := make([]*write, len(list)) // as writes, to find repeated items
+	for i, found := range reads {
 		responses[i] = answer{}
 		if found.whole != nil {
 			responses[i]["Item"] = found.projected
 		}
-		m.read(t, nil, itemSize(found.whole), 2)
+		seen[i] = &write{table: found.table, key: found.key}
+		m.read(found.table, nil, itemSize(found.whole), 2)
 	}
-	if err := cancelled(failures); err != nil {
-		return nil, err
+	if repeatedItem(seen) {
+		return nil, invalid("%s", errRepeatedItem)
 	}
 	out := answer{"Responses": responses}
 	m.addAll(out)

@@ -5,10 +5,9 @@ import (
 	"slices"
 )
 
-// apply returns the item that results, and leaves old alone. Every right-hand
-// side sees the old item. Base is what the changes are made to: the old item,
-// or the bare key where there is none.
-func (u *update) apply(old, base item) (item, *Error) {
+// apply returns the item that results, and leaves old alone: the stored item,
+// or the bare key where there is none. Every right-hand side sees the old item.
+func (u *update) apply(old item) (item, *Error) {
 	root := &edit{}
 	for _, a := range u.actions {
 		var operand Value
@@ -21,7 +20,7 @@ func (u *update) apply(old, base item) (item, *Error) {
 		}
 		root.add(a.path, leafEdit{kind: a.kind, operand: operand})
 	}
-	v, err := root.apply(Value{Type: TypeM, Map: cloneItem(base)})
+	v, err := root.apply(Value{Type: TypeM, Map: cloneItem(old)})
 	if err != nil {
 		return nil, err
 	}
@@ -65,20 +64,11 @@ func (n *node) evaluate(old item) (Value, *Error) {
 	if err != nil {
 		return Value{}, err
 	}
-	switch n.op {
-	case "list_append":
+	if n.op == "list_append" {
 		if left.Type != TypeL || right.Type != TypeL {
 			return Value{}, invalid("%s", errOperandType)
 		}
 		return Value{Type: TypeL, List: slices.Concat(left.List, right.List)}, nil
-	case "set_add", "set_delete":
-		if !left.Type.isSet() || left.Type != right.Type {
-			return Value{}, invalid("%s", errOperandType)
-		}
-		if n.op == "set_add" {
-			return left.union(right), nil
-		}
-		return left.minus(right), nil
 	}
 	if left.Type != TypeN || right.Type != TypeN {
 		return Value{}, invalid("%s", errOperandType)

@@ -176,14 +176,14 @@ func (p *parser) checkSetValue(n *node) {
 			if a.op == opValue && a.value.Type != "" && a.value.Type != TypeN {
 				p.wrongType(n.op, a.value.Type)
 			}
-			if a.op == "list_append" {
-				p.wrongType(n.op, TypeL)
-			}
 		}
 	default:
 		p.checkUpdateFunction(n)
 	}
 	for _, a := range n.args {
+		if a.op == "list_append" {
+			p.note(classMisuse, "The function is not allowed to be used this way in an expression; function: "+a.op)
+		}
 		p.checkSetValue(a)
 	}
 }

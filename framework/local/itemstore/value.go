@@ -255,7 +255,9 @@ func (v Value) depth() int {
 
 const (
 	maxItemSize = 400 * 1024
-	maxDepth    = 32
+	// maxDepth counts lists and maps inside each other. With the scalar at
+	// the bottom that is AWS's limit of 32 levels.
+	maxDepth = 31
 )
 
 func tooDeep(m item) bool {

@@ -11,13 +11,22 @@ type write struct {
 	condition *node
 
 	oldOnFailure bool // ReturnValuesOnConditionCheckFailure is ALL_OLD
-	mustExist    bool // PartiQL: an absent item fails the condition
+
+	// fault is a failure that concerns only this write: a transaction
+	// reports it among its reasons.
+	fault *Error
+
+	mustExist  bool // PartiQL UPDATE: an absent item fails the condition
+	absentIsOK bool // PartiQL DELETE: an absent item meets every condition
 }
 
 // compute checks the condition and returns the item before and after; after is
 // nil when there is none then. It changes nothing.
 func (w *write) compute() (before, after item, err *Error) {
 	before = w.table.get(w.key)
+	if before == nil && w.absentIsOK {
+		return nil, nil, nil
+	}
 	if w.condition != nil && !w.condition.holds(before) || w.mustExist && before == nil {
 		if !w.oldOnFailure || before == nil {
 			return before, nil, conditionFailed(nil)
@@ -42,7 +51,7 @@ func (w *write) compute() (before, after item, err *Error) {
 	if w.update == nil {
 		return before, cloneItem(base), nil
 	}
-	if after, err = w.update.apply(before, base); err != nil {
+	if after, err = w.update.apply(base); err != nil {
 		return before, nil, err
 	}
 	return before, after, w.table.checkUpdated(after)
@@ -69,8 +78,10 @@ func (s *Store) decodePut(r *request) (*write, *Error) {
 	if err := s.finish(w, r, e, "ConditionExpression"); err != nil {
 		return nil, err
 	}
-	if err := w.table.checkItem(m); err != nil {
-		return w, err
+	if w.fault = w.table.checkItemTypes(m); w.fault == nil {
+		if err := w.table.checkItem(m); err != nil {
+			return nil, err
+		}
 	}
 	w.key = w.table.keyOf(m)
 	return w, nil
@@ -87,9 +98,7 @@ func checkStorable(m item) *Error {
 	return nil
 }
 
-// decodeKeyed reads what updates, deletes and condition checks share. When the
-// key does not fit the table, it returns the write with the error, because a
-// transaction reports that one per item.
+// decodeKeyed reads what updates, deletes and condition checks share.
 func (s *Store) decodeKeyed(kind string, r *request) (*write, *Error) {
 	w := &write{kind: kind, key: r.values("Key"), oldOnFailure: r.oldOnFailure()}
 	e := r.expressions()
@@ -104,11 +113,15 @@ func (s *Store) decodeKeyed(kind string, r *request) (*write, *Error) {
 		return nil, err
 	}
 	if w.update != nil {
-		if err := w.table.checkUpdatePaths(w.update); err != nil {
-			return w, err
-		}
+		w.fault = w.table.checkUpdatePaths(w.update)
 	}
-	return w, w.table.checkKey(w.key)
+	if w.fault == nil {
+		w.fault = w.table.checkKeyTypes(w.key)
+	}
+	if w.fault != nil {
+		return w, nil
+	}
+	return w, w.table.checkKeyValues(w.key)
 }
 
 func (s *Store) finish(w *write, r *request, e expressions, users ...string) *Error {
@@ -117,6 +130,8 @@ func (s *Store) finish(w *write, r *request, e expressions, users ...string) *Er
 		return err
 	}
 	w.update, w.condition = parsed.update, parsed.condition
-	w.table, err = s.table(r)
-	return err
+	if w.table, err = s.table(r); err != nil || w.update == nil {
+		return err
+	}
+	return w.table.checkIndexPaths(parsed.updateNested)
 }
