@@ -62,7 +62,7 @@ func TestStoreKeysDiffer(t *testing.T) {
 		return b.String()
 	}
 	seen := map[string]string{}
-	for range 200_000 {
+	for range 30_000 {
 		consumer, name, key := "c"+strings.ToValidUTF8(word("#"), ""), "n"+strings.ToValidUTF8(word("#"), ""), word("")
 		parts := fmt.Sprintf("%q %q %q", consumer, name, key)
 		stored := sent(storeKey(consumer, name, key))

@@ -18,8 +18,8 @@ type Batch struct {
 	FIFO     bool // an SQS FIFO queue: messages need a Group, or share one
 	Messages []Message
 
-	// Array sends EventBridge events as an array, as custom buses with
-	// batching do. It is implied by more than one message.
+	// Array sends EventBridge events as one array, as custom buses with
+	// batching do. Default: an invocation for each, as rules do.
 	Array bool
 }
 
@@ -86,8 +86,8 @@ func EventBridgeInSQS(events ...consumer.Event) Batch {
 	return b
 }
 
-// SNS returns the delivery of events by a topic to a function directly. SNS
-// sends one at a time; Deliver does too, and stops at the first error.
+// SNS returns the delivery of events by a topic to a function directly: an
+// invocation for each.
 func SNS(events ...consumer.Event) Batch {
 	b := Batch{Source: consumer.SNS}
 	for i, e := range events {
@@ -136,16 +136,10 @@ func (b Batch) Redeliver() Batch {
 }
 
 // Retry returns what the source would deliver again after an outcome: the
-// reported messages of a queue; everything, from a source that retries whole
-// invocations, if that failed.
+// reported messages of a queue's batch, the messages of invocations that
+// failed.
 func (b Batch) Retry(o Outcome) Batch {
 	all := b.Redeliver()
-	if b.Source != consumer.SQS || o.Err != nil {
-		if o.Err == nil {
-			all.Messages = nil
-		}
-		return all
-	}
 	b.Messages = nil
 	for _, i := range o.Failed {
 		b.Messages = append(b.Messages, all.Messages[i])

@@ -178,6 +178,9 @@ func Redrive(letters []consumer.DeadLetter) Batch {
 			m.Attributes[name] = a.String
 		}
 		m.Attributes[consumer.AttributeID] = dl.ID
+		if dl.Reason != nil {
+			m.Attributes[consumer.AttributeReason] = dl.Reason.Error()
+		}
 		b.FIFO = b.FIFO || dl.FIFO
 		b.Messages = append(b.Messages, m)
 	}

@@ -23,6 +23,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
+	"slices"
 	"time"
 )
 
@@ -81,6 +83,9 @@ type Publisher struct {
 type transport interface {
 	// limits returns how many entries and bytes one request takes.
 	limits() (entries, bytes int)
+	// overhead returns how many bytes the service counts for each entry besides
+	// its body, its type and its attributes.
+	overhead() int
 	// ordered reports whether nothing may be sent after a failure.
 	ordered() bool
 	// check refuses an entry that the service would refuse.
@@ -147,6 +152,8 @@ func (p *Publisher) PublishEntries(ctx context.Context, entries ...Entry) error 
 		}
 	}
 	if len(failed.Failures) > 0 {
+		// What is tried again is known last.
+		slices.SortFunc(failed.Failures, func(a, b Failure) int { return a.Index - b.Index })
 		return failed
 	}
 	return nil
@@ -157,12 +164,15 @@ func (p *Publisher) encode(entries []Entry) ([]encoded, error) {
 	all := make([]encoded, len(entries))
 	var errs []error
 	for i, e := range entries {
-		if e.Event == nil {
+		if v := reflect.ValueOf(e.Event); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 			errs = append(errs, fmt.Errorf("publisher: event %d is nil", i))
 			continue
 		}
 		eventType := e.Event.EventType()
 		body, err := json.Marshal(e.Event)
+		if err == nil && eventType == "" {
+			err = fmt.Errorf("%T has no EventType: return a name and version, as orders.placed.v2", e.Event)
+		}
 		if err == nil {
 			err = p.t.check(e)
 		}
@@ -170,7 +180,7 @@ func (p *Publisher) encode(entries []Entry) ([]encoded, error) {
 			errs = append(errs, fmt.Errorf("publisher: event %d (%s): %w", i, eventType, err))
 			continue
 		}
-		size := len(body) + len(eventTypeAttribute) + len("String") + len(eventType)
+		size := len(body) + len(eventType) + p.t.overhead()
 		for name, v := range e.Attributes {
 			size += len(name) + len("String") + len(v)
 		}

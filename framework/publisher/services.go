@@ -53,6 +53,7 @@ type queue struct {
 }
 
 func (q *queue) limits() (int, int) { return batchEntries, sqsBytes }
+func (q *queue) overhead() int      { return len(eventTypeAttribute) + len("String") }
 func (q *queue) ordered() bool      { return strings.HasSuffix(q.url, ".fifo") }
 
 func (q *queue) check(e Entry) error {
@@ -103,6 +104,7 @@ type topic struct {
 }
 
 func (t *topic) limits() (int, int) { return batchEntries, snsBytes }
+func (t *topic) overhead() int      { return len(eventTypeAttribute) + len("String") }
 func (t *topic) ordered() bool      { return strings.HasSuffix(t.arn, ".fifo") }
 
 func (t *topic) check(e Entry) error {
@@ -154,6 +156,7 @@ type eventBus struct {
 }
 
 func (b *eventBus) limits() (int, int) { return batchEntries, eventBridgeBytes }
+func (b *eventBus) overhead() int      { return len(b.source) }
 func (b *eventBus) ordered() bool      { return false }
 
 func (b *eventBus) check(e Entry) error {

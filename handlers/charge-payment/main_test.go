@@ -153,3 +153,12 @@ func TestPoisonGoesToTheDeadLetters(t *testing.T) {
 		t.Errorf("dead letters = %+v", dl)
 	}
 }
+
+func TestSurvives(t *testing.T) {
+	t.Parallel()
+	consumertest.Exercise(t, func(store *idempotency.Memory, opts ...consumer.Option) (*consumer.Consumer, error) {
+		opts = append([]consumer.Option{consumer.WithIdempotency(store)}, opts...)
+		return newConsumer(&fakePayments{}, (&fakeBus{}).publish, opts...)
+	}, ordersv1.Placed{OrderID: "o-1", TotalCents: 100}, order("o-1"), order("o-2"),
+		paymentsv1.RefundRequested{RefundID: "r-1", PaymentID: "pay-o-1", Minor: 5, Currency: "EUR"})
+}

@@ -47,3 +47,10 @@ func TestRecordsEachSaleOnce(t *testing.T) {
 		t.Errorf("sales = %v, want %v", b.sales, want)
 	}
 }
+
+func TestSurvives(t *testing.T) {
+	t.Parallel()
+	consumertest.Exercise(t, func(store *idempotency.Memory, opts ...consumer.Option) (*consumer.Consumer, error) {
+		return newConsumer(&fakeBooks{}, append([]consumer.Option{consumer.WithIdempotency(store)}, opts...)...)
+	}, paymentsv1.Captured{PaymentID: "pay-1", OrderID: "o-1"}, paymentsv1.Captured{PaymentID: "pay-2", OrderID: "o-2"})
+}

@@ -81,3 +81,21 @@ func TestOneArticleOutOfStockHoldsOnlyItsOwnLines(t *testing.T) {
 		t.Errorf("%d unicorns left, want 3", n)
 	}
 }
+
+func TestSurvives(t *testing.T) {
+	t.Parallel()
+	var stocks []*fakeStock
+	t.Run("exercise", func(t *testing.T) {
+		consumertest.Exercise(t, func(store *idempotency.Memory, opts ...consumer.Option) (*consumer.Consumer, error) {
+			s := &fakeStock{store: store, available: map[string]int64{"mug": 10, "tea": 10}}
+			stocks = append(stocks, s)
+			return newConsumer(s, append([]consumer.Option{consumer.WithIdempotency(store)}, opts...)...)
+		}, line("o-1", 1, "mug"), line("o-1", 2, "tea"), line("o-2", 1, "mug"))
+	})
+	// The work is in the message's transaction: whatever happened, once.
+	for _, s := range stocks {
+		if s.available["mug"] != 8 || s.available["tea"] != 9 {
+			t.Errorf("reserved %v: available %v", s.reserved, s.available)
+		}
+	}
+}

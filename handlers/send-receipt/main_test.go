@@ -50,3 +50,10 @@ func TestSendsOneReceiptPerOrder(t *testing.T) {
 		t.Errorf("receipts = %v, want %v", m.sent, want)
 	}
 }
+
+func TestSurvives(t *testing.T) {
+	t.Parallel()
+	consumertest.Exercise(t, func(store *idempotency.Memory, opts ...consumer.Option) (*consumer.Consumer, error) {
+		return newConsumer(&fakeMailer{}, append([]consumer.Option{consumer.WithIdempotency(store)}, opts...)...)
+	}, ordersv1.Placed{OrderID: "o-1"}, ordersv2.Placed{OrderID: "o-1", Total: ordersv2.Money{Currency: "EUR"}}, ordersv2.Placed{OrderID: "o-2", Total: ordersv2.Money{Currency: "EUR"}})
+}

@@ -78,8 +78,8 @@ const maxOutbox = 390 << 10
 // or, with an outbox, keeps that in the claim.
 func (s *Store) completion(set idempotency.Settlement, outbox string) types.TransactWriteItem {
 	u := &types.Update{
-		TableName:           aws.String(s.table),
-		Key:                 map[string]types.AttributeValue{"id": str(set.Key)},
+		TableName: aws.String(s.table),
+		Key:       map[string]types.AttributeValue{"id": str(set.Key)},
 		// A record with an outbox is committed, though its commit's answer may
 		// have been lost: a second commit would do the work again.
 		ConditionExpression: aws.String("#owner = :owner AND #status = :open AND attribute_not_exists(#outbox)"),
