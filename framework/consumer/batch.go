@@ -213,13 +213,10 @@ func (b *batch) finish(it *item, v verdict) {
 	if v.fate == retried && !v.hidden {
 		v.hide, v.hidden = b.hide(it, v.err), true
 	}
-	if it.claim != nil && it.phase == ready {
-		// Claimed and never started, whatever ended its wait.
+	if it.claim != nil && !it.started {
+		// Whatever ended its wait.
 		b.ahead--
 		b.settle(it.claim.Settlement(idempotency.Release))
-	}
-	if it.claim != nil && !it.started {
-		b.ahead--
 	}
 	it.phase, it.verdict = final, v
 	b.left--

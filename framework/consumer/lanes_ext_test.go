@@ -152,3 +152,37 @@ func TestMissingGroup(t *testing.T) {
 		t.Errorf("ran %v, outcome %+v", ran, o)
 	}
 }
+
+// TestStrictFIFOReleases: a failure stops every group, and what was claimed for
+// them and not started is free at once.
+func TestStrictFIFOReleases(t *testing.T) {
+	t.Parallel()
+	store := idempotency.NewMemory()
+	ran, o := lanes(t, fifoBatch("a:x", "b:y", "b:z", "c:w", "a:v"), 0, failing("x"), consumer.WithIdempotency(store), consumer.StrictFIFO())
+	if len(ran) != 1 || len(o.Failed) != 5 {
+		t.Errorf("ran %v, outcome %+v", ran, o)
+	}
+	for _, key := range []string{"x", "y", "z", "w", "v"} {
+		if rec, found, _ := store.Get(t.Context(), "c#orders.placed#"+key); found && !rec.Lease.IsZero() {
+			t.Errorf("%s is held: %+v", key, rec)
+		}
+	}
+}
+
+// TestHaltedGroupIsReleased: the group waits behind a dead letter; others do not.
+func TestHaltedGroupIsReleased(t *testing.T) {
+	t.Parallel()
+	queue, store := &consumertest.Queue{}, idempotency.NewMemory()
+	ran, o := lanes(t, fifoBatch("a:x", "a:y", "b:z"), 0, func(_ context.Context, msg consumer.Message[placed]) error {
+		if msg.Event.ID == "x" {
+			return consumer.Permanent(errWork)
+		}
+		return nil
+	}, queue.Option(), consumer.WithIdempotency(store), consumer.HaltOnDeadLetter())
+	if !slices.Equal(ran, []string{"a:x", "b:z"}) || !slices.Equal(o.Failed, []int{1}) || len(queue.DeadLetters()) != 1 {
+		t.Errorf("ran %v, outcome %+v, dead letters %v", ran, o, queue.DeadLetters())
+	}
+	if rec, found, _ := store.Get(t.Context(), "c#orders.placed#y"); found && !rec.Lease.IsZero() {
+		t.Errorf("y is held: %+v", rec)
+	}
+}

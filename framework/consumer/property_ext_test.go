@@ -74,7 +74,8 @@ type world struct {
 	slow        func(context.Context) error    // what sending a dead letter takes
 	before      map[string]idempotency.Outcome // of keys at the start
 	timeout     time.Duration
-	free        chan struct{} // ends what hangs
+	modes       []consumer.SQSOption // of the consumer, that change when it stops and settles
+	free        chan struct{}        // ends what hangs
 
 	mu        sync.Mutex
 	active    int
@@ -107,6 +108,14 @@ func newWorld(t *testing.T, r *rand.Rand) *world {
 	}
 	if r.IntN(8) > 0 {
 		w.store = newFlakyStore(r)
+	}
+	for _, mode := range []consumer.SQSOption{consumer.StrictFIFO(), consumer.HaltOnDeadLetter()} {
+		if r.IntN(5) == 0 {
+			w.modes = append(w.modes, mode)
+		}
+	}
+	if w.store != nil && r.IntN(5) == 0 {
+		w.modes = append(w.modes, consumer.CompleteAtEnd())
 	}
 	n := 1 + r.IntN(12)
 	if r.IntN(3) == 0 {
@@ -243,7 +252,8 @@ func (w *world) newConsumer(h consumer.Handler[job]) *consumer.Consumer {
 	if w.store != nil {
 		opts = append(opts, consumer.WithIdempotency(w.store))
 	}
-	c, err := consumer.NewSQS("w", h, consumer.WithOptions(opts...), consumer.WithConcurrency(w.concurrency))
+	all := append(slices.Clone(w.modes), consumer.WithOptions(opts...), consumer.WithConcurrency(w.concurrency))
+	c, err := consumer.NewSQS("w", h, all...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
