@@ -5,12 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"github.com/sluice-go/sluice/framework/idempotency"
+	"github.com/sluice-go/sluice/framework/idempotency/dynamostore"
 )
 
 // TestThrottledStatementsAlone: what succeeded is not sent again.
@@ -289,4 +293,36 @@ func TestTakeoverOfAChangedRecord(t *testing.T) {
 			t.Errorf("until %s, want %s; raced %t", got[0].Until, want, raced)
 		}
 	})
+}
+
+// TestTakeoverOfAStrangersRecord: attributes that it lacks are part of what was
+// seen, for all the others may come to have the same values again.
+func TestTakeoverOfAStrangersRecord(t *testing.T) {
+	t.Parallel()
+	w, client := newWire(t)
+	s, err := dynamostore.New(client, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expired := base().Add(-time.Minute)
+	req := requests(1, "me", base())
+	if _, err := client.PutItem(t.Context(), putItem(map[string]types.AttributeValue{
+		"id":     &types.AttributeValueMemberS{Value: req[0].Key},
+		"status": &types.AttributeValueMemberS{Value: "INPROGRESS"}, "expiration": &types.AttributeValueMemberN{Value: strconv.FormatInt(expired.Unix(), 10)},
+	})); err != nil {
+		t.Fatal(err)
+	}
+	raced := false
+	w.before = func(_ int, c call) error {
+		if !raced && strings.HasPrefix(c.short(), "UPDATE") {
+			raced = true
+			other := req[0]
+			other.Owner, other.Lease, other.Expires = "faster", expired, expired
+			claimAll(t, s, []idempotency.ClaimRequest{other}, idempotency.Claimed)
+		}
+		return nil
+	}
+	if got := claimAll(t, s, req, idempotency.Claimed); got[0].Generation != 2 || !raced {
+		t.Errorf("result %+v, raced %t: the faster one had generation 1", got[0], raced)
+	}
 }
