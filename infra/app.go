@@ -28,7 +28,7 @@ func synth(o synthOptions) error {
 			AutoSynth:          jsii.Bool(false),
 			AnalyticsReporting: jsii.Bool(false),
 			// After the CLI's own, so that the template is the same without it.
-			PostCliContext: ptr(appContext()),
+			PostCliContext: new(appContext()),
 		})
 		s, err := newShop(app, stackName, &shopProps{
 			assets: o.assets,
@@ -79,5 +79,3 @@ func appContext() map[string]any {
 		"@aws-cdk/core:validateSnapshotRemovalPolicy":              true,
 	}
 }
-
-func ptr[T any](v T) *T { return &v }

@@ -201,7 +201,7 @@ func TestLeases(t *testing.T) {
 		check := func(want time.Duration) consumer.Handler[placed] {
 			return func(ctx context.Context, msg consumer.Message[placed]) error {
 				rec, _, _ := memory.Get(ctx, "c#orders.placed#"+msg.Event.ID)
-				if got := rec.Lease.Sub(time.Now()); got != want {
+				if got := time.Until(rec.Lease); got != want {
 					t.Errorf("%s: lease of %s, want %s", msg.Event.ID, got, want)
 				}
 				return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -54,9 +55,7 @@ func notification(message string, change object) string {
 		"Type": "Notification", "MessageId": "sns-1", "TopicArn": "arn:aws:sns:us-east-1:123456789012:t", "Message": message,
 		"Timestamp": "2026-01-02T03:04:05.678Z", "SignatureVersion": "1", "Signature": "c2ln", "SigningCertURL": "https://sns/cert.pem", "UnsubscribeURL": "https://sns/",
 	}
-	for name, v := range change {
-		env[name] = v
-	}
+	maps.Copy(env, change)
 	return text(env)
 }
 

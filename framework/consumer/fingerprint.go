@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,10 +21,8 @@ import (
 // Content is compared only between messages of the same version.
 func Fingerprint[E Event](ignored ...string) RouteOption[E] {
 	return func(c *routeConfig[E]) error {
-		for _, name := range ignored {
-			if name == "" {
-				return fmt.Errorf("Fingerprint ignores a member without a name")
-			}
+		if slices.Contains(ignored, "") {
+			return errors.New("Fingerprint ignores a member without a name")
 		}
 		c.fingerprint = func(eventType string, body []byte) string { return fingerprint(eventType, body, ignored) }
 		return nil

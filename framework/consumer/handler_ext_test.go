@@ -62,7 +62,7 @@ func TestHandlerResults(t *testing.T) {
 				t.Errorf("hidden %t for %s", hidden, d)
 			}
 			rec, _, _ := store.Get(t.Context(), "c#orders.placed#o-1")
-			if want := test.status; want == idempotency.StatusCompleted && rec.Status != want || want != idempotency.StatusCompleted && !(rec.Status == idempotency.StatusInProgress && rec.Lease.IsZero()) {
+			if want := test.status; want == idempotency.StatusCompleted && rec.Status != want || want != idempotency.StatusCompleted && (rec.Status != idempotency.StatusInProgress || !rec.Lease.IsZero()) {
 				t.Errorf("record %+v", rec)
 			}
 		})

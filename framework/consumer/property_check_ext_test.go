@@ -112,7 +112,7 @@ func (w *world) checkReleased() {
 			continue
 		}
 		held := rec.Status == idempotency.StatusInProgress && !rec.Lease.IsZero()
-		if held && !(p.hangs && w.runs[id] > 0) {
+		if held && (!p.hangs || w.runs[id] <= 0) {
 			w.t.Errorf("%s is held until %s, and its handler is not running", id, rec.Lease)
 		}
 		if w.finished[id] != (rec.Status == idempotency.StatusCompleted) && !p.hangs {

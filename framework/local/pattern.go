@@ -3,6 +3,7 @@ package local
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/big"
@@ -48,7 +49,7 @@ func decodeJSON(text []byte) (any, error) {
 		return nil, err
 	}
 	if d.More() {
-		return nil, fmt.Errorf("there is something after the value")
+		return nil, errors.New("there is something after the value")
 	}
 	return v, nil
 }
@@ -192,14 +193,14 @@ func parseWildcard(text, at string) ([]string, error) {
 	var parts []string
 	var part strings.Builder
 	for i := 0; i < len(text); i++ {
-		switch {
-		case text[i] == '*':
+		switch text[i] {
+		case '*':
 			if i > 0 && text[i-1] == '*' && part.Len() == 0 && len(parts) > 0 {
 				return nil, errPattern("Consecutive wildcard characters at pos %d at %s", i-1, at)
 			}
 			parts = append(parts, part.String())
 			part.Reset()
-		case text[i] == '\\':
+		case '\\':
 			if i+1 == len(text) || text[i+1] != '*' && text[i+1] != '\\' {
 				return nil, errPattern("Invalid escape character at pos %d at %s", i, at)
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -139,7 +140,7 @@ func (e *Engine) checkRedrive(c QueueConfig) error {
 		return invalid("Invalid value for deadLetterTargetArn.")
 	}
 	if c.Redrive.MaxReceiveCount < 1 || c.Redrive.MaxReceiveCount > 1000 {
-		return invalid("Invalid value for maxReceiveCount: " + fmt.Sprint(c.Redrive.MaxReceiveCount) + ", valid values are from 1 to 1000 both inclusive.")
+		return invalid("Invalid value for maxReceiveCount: " + strconv.Itoa(c.Redrive.MaxReceiveCount) + ", valid values are from 1 to 1000 both inclusive.")
 	}
 	dlq := e.queueByARN(c.Redrive.DeadLetterTargetARN)
 	if dlq == nil {

@@ -175,7 +175,7 @@ func TestSendLimits(t *testing.T) {
 	q := w.queue(local.QueueConfig{Name: "q"})
 	small := w.queue(local.QueueConfig{Name: "small", MaximumMessageSize: 1024})
 	eleven := map[string]local.AttributeValue{}
-	for _, name := range strings.Split("abcdefghijk", "") {
+	for name := range strings.SplitSeq("abcdefghijk", "") {
 		eleven[name] = local.AttributeValue{DataType: "String", StringValue: "v"}
 	}
 	one := func(name, kind, value string) map[string]local.AttributeValue {

@@ -29,7 +29,7 @@ func (q *Queue) delete(handle string, _ time.Time) error {
 		return err
 	case m == nil:
 		return nil
-	case q.config.FIFO && !(m.inFlight && m.handle == handle):
+	case q.config.FIFO && (!m.inFlight || m.handle != handle):
 		return errExpired(handle)
 	case m.handle != handle:
 		q.engine.record(Entry{Kind: Warning, Queue: q.name, MessageID: m.id, ReceiveCount: m.receives,
@@ -56,7 +56,7 @@ func (q *Queue) changeVisibility(handle string, timeout time.Duration, now time.
 		return err
 	case m == nil, m.handle != handle && !q.config.FIFO:
 		return errInvalidValue("Value %s for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change.", handle)
-	case q.config.FIFO && !(m.inFlight && m.handle == handle):
+	case q.config.FIFO && (!m.inFlight || m.handle != handle):
 		return errExpired(handle)
 	case now.Add(timeout).Sub(m.received) > maximumVisibility:
 		return errInvalidValue("Value %d for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond the limit [43200 seconds]", timeout/time.Second)

@@ -1,6 +1,7 @@
 package publisher_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -25,9 +26,7 @@ func TestRefusedBeforeSending(t *testing.T) {
 		nine[string(c)] = "v"
 	}
 	ten := map[string]string{"j": "v"}
-	for name, v := range nine {
-		ten[name] = v
-	}
+	maps.Copy(ten, nine)
 	s := &service{}
 	queue, fifo, topic, fifoTopic, bus := publisher.SQS(s, "q"), publisher.SQS(s, "q.fifo"), publisher.SNS(s, "t"), publisher.SNS(s, "t.fifo"), publisher.EventBridge(s, "b", "shop")
 	for name, test := range map[string]struct {

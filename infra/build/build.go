@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -186,7 +187,7 @@ func compile(ctx context.Context, o Options, out string) error {
 // GOFLAGS must not be empty: the go command then reads it from its own
 // configuration file, where a user may have set -race or -tags.
 func environment(env []string, arch string) []string {
-	return append(env[:len(env):len(env)],
+	return append(slices.Clip(env),
 		"GOOS=linux",
 		"GOARCH="+arch,
 		"GOARM64=v8.0",

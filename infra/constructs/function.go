@@ -166,7 +166,10 @@ func newFunction(scope cdkconstructs.Construct, source string, props *FunctionPr
 
 // describe writes what a template's Code, which is only a hash, does not say.
 func describe(fn awslambda.Function, source, handler string) {
-	resource := fn.Node().DefaultChild().(awslambda.CfnFunction)
+	resource, ok := fn.Node().DefaultChild().(awslambda.CfnFunction)
+	if !ok {
+		return // not a function of this module's making
+	}
 	resource.AddMetadata(jsii.String("Sluice"), map[string]string{"Handler": handler, "Source": source})
 	// The asset is the built program. Without this SAM takes it for sources
 	// and tries to build it (sam-cli, resource_metadata_normalizer.py).

@@ -32,8 +32,7 @@ func New(client *s3.Client) *Store { return &Store{client} }
 func (s *Store) Get(ctx context.Context, bucket, key string, limit int64) ([]byte, error) {
 	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)})
 	if err != nil {
-		var missing *types.NoSuchKey
-		if errors.As(err, &missing) {
+		if _, ok := errors.AsType[*types.NoSuchKey](err); ok {
 			return nil, fmt.Errorf("%w: %w", awsio.ErrNoObject, err)
 		}
 		return nil, err

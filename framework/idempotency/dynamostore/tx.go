@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -59,7 +60,7 @@ func (s *Store) InTxPublish(ctx context.Context, outgoing []idempotency.Outgoing
 	}
 	return claim.CommitWith(outgoing, func(set idempotency.Settlement) error {
 		_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
-			TransactItems: append(items[:len(items):len(items)], s.completion(set, outbox)),
+			TransactItems: append(slices.Clip(items), s.completion(set, outbox)),
 		})
 		var canceled *types.TransactionCanceledException
 		if errors.As(err, &canceled) && len(canceled.CancellationReasons) == len(items)+1 {

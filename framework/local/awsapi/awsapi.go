@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
 	"strings"
@@ -109,9 +110,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		drop(w)
 		return
 	}
-	for name, values := range response.Header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), response.Header)
 	w.WriteHeader(response.Status)
 	_, _ = w.Write(response.Body) // a client that is gone needs no answer
 }
@@ -122,7 +121,7 @@ func drop(w http.ResponseWriter) {
 		_ = conn.Close()
 		return
 	}
-	panic(http.ErrAbortHandler) // net/http's own way to say the same where the connection cannot be taken
+	panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's own way to say the same where the connection cannot be taken
 }
 
 // request is one API request on its way through a protocol.

@@ -2,6 +2,7 @@ package awsapi
 
 import (
 	"encoding/base64"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -200,9 +201,7 @@ func tagQueue(s *server, req *request) (any, error) {
 		if c.Tags == nil {
 			c.Tags = map[string]string{}
 		}
-		for k, v := range in.Tags {
-			c.Tags[k] = v
-		}
+		maps.Copy(c.Tags, in.Tags)
 	})
 }
 

@@ -183,7 +183,7 @@ func receiveMessage(s *server, req *request) (any, error) {
 	if len(received) == 0 {
 		return nil, nil
 	}
-	system := append(in.AttributeNames, in.MessageSystemAttributeNames...)
+	system := slices.Concat(in.AttributeNames, in.MessageSystemAttributeNames)
 	messages := make([]map[string]any, len(received))
 	for i, r := range received {
 		messages[i] = messageOut(r, system, in.MessageAttributeNames)

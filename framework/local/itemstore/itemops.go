@@ -149,7 +149,7 @@ func (s *Store) readOne(r *request) (*readResult, *Error) {
 		return nil, err
 	}
 	if found.fault = found.table.checkKeyTypes(found.key); found.fault != nil {
-		return found, nil
+		return found, nil //nolint:nilerr // the fault is told in its own place
 	}
 	if err := found.table.checkKeyValues(found.key); err != nil {
 		return nil, err

@@ -1,5 +1,7 @@
 package itemstore
 
+import "slices"
+
 // keyCondition is one condition on one key attribute.
 type keyCondition struct {
 	attribute string
@@ -19,7 +21,7 @@ func keyConditions(n *node) ([]keyCondition, *Error) {
 		if err != nil {
 			return nil, err
 		}
-		all := append(left, right...)
+		all := slices.Concat(left, right)
 		for i, c := range all {
 			for _, d := range all[:i] {
 				if c.attribute == d.attribute {

@@ -123,7 +123,7 @@ const (
 )
 
 func (p *parser) note(class int, text string) {
-	if p.notes[class] == "" && !(p.sealed && class >= classUndefined) {
+	if p.notes[class] == "" && (!p.sealed || class < classUndefined) {
 		p.notes[class] = text
 	}
 }
@@ -145,14 +145,6 @@ func (p *parser) complaint() string {
 }
 
 func (p *parser) peek() token { return p.tokens[p.pos] }
-
-func (p *parser) next() token {
-	t := p.tokens[p.pos]
-	if t.kind != tokEOF {
-		p.pos++
-	}
-	return t
-}
 
 func (p *parser) isSymbol(s string) bool {
 	t := p.peek()

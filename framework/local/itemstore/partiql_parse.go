@@ -13,7 +13,6 @@ type statement struct {
 	update    *update
 	where     *node // nil without a WHERE clause
 	returning string
-	params    int // how many parameters the statement has
 }
 
 // partiql parses one statement. Its failures are either refusals by name of

@@ -19,7 +19,7 @@ func TestReservedWords(t *testing.T) {
 			t.Errorf("%s with a letter more is reserved", w)
 		}
 	}
-	for _, w := range strings.Fields(partiQLWords) {
+	for w := range strings.FieldsSeq(partiQLWords) {
 		if !isPartiQLReserved(w) {
 			t.Errorf("%s is not reserved in PartiQL", w)
 		}

@@ -125,13 +125,11 @@ func TestSDKClient(t *testing.T) {
 	}
 
 	_, err = db.ExecuteStatement(ctx, &dynamodb.ExecuteStatementInput{Statement: aws.String(`INSERT INTO "records" VALUE {'id': 'k'}`)})
-	var duplicate *types.DuplicateItemException
-	if !errors.As(err, &duplicate) {
+	if _, ok := errors.AsType[*types.DuplicateItemException](err); !ok {
 		t.Errorf("ExecuteStatement: %v", err)
 	}
 	_, err = db.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: aws.String("nope")})
-	var notFound *types.ResourceNotFoundException
-	if !errors.As(err, &notFound) {
+	if _, ok := errors.AsType[*types.ResourceNotFoundException](err); !ok {
 		t.Errorf("DescribeTable: %v", err)
 	}
 }
@@ -152,7 +150,7 @@ func TestSDKWaitersAndPaginators(t *testing.T) {
 		t.Fatal(err)
 	}
 	var writes []types.WriteRequest
-	for _, id := range strings.Split("abcdefghij", "") {
+	for id := range strings.SplitSeq("abcdefghij", "") {
 		writes = append(writes, types.WriteRequest{PutRequest: &types.PutRequest{Item: map[string]types.AttributeValue{"id": s(id)}}})
 	}
 	out, err := db.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{"records": writes}})

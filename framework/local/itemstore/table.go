@@ -40,8 +40,6 @@ type index struct {
 	local      bool
 	projection string   // ALL, KEYS_ONLY, INCLUDE
 	include    []string // INCLUDE
-	reads      int
-	writes     int
 }
 
 type partition struct {
@@ -209,12 +207,7 @@ func (ix *index) projects(t *table, attribute string) bool {
 	if ix.projection == "ALL" || slices.Contains(ix.include, attribute) {
 		return true
 	}
-	for _, k := range []string{t.hash.name, t.rng.name, ix.hash.name, ix.rng.name} {
-		if k == attribute {
-			return true
-		}
-	}
-	return false
+	return slices.Contains([]string{t.hash.name, t.rng.name, ix.hash.name, ix.rng.name}, attribute)
 }
 
 // projected is what the index holds of an item.

@@ -69,7 +69,7 @@ func (r *request) keySchema() (hash, rng string) {
 		r.fail(missing("KeySchema"))
 	}
 	if len(list) > 2 {
-		r.fail(constraint(fmt.Sprint(len(list)), "KeySchema", "Member must have length less than or equal to 2"))
+		r.fail(constraint(strconv.Itoa(len(list)), "KeySchema", "Member must have length less than or equal to 2"))
 	}
 	for i, raw := range list {
 		k := r.nested("KeySchema", raw, "AttributeName", "KeyType")

@@ -168,10 +168,10 @@ func longTypeName(t Type) string {
 }
 
 func (p *parser) checkSetValue(n *node) {
-	switch {
-	case n.op == opPath || n.op == opValue:
+	switch n.op {
+	case opPath, opValue:
 		return
-	case n.op == "+" || n.op == "-":
+	case "+", "-":
 		for _, a := range n.args {
 			if a.op == opValue && a.value.Type != "" && a.value.Type != TypeN {
 				p.wrongType(n.op, a.value.Type)

@@ -3,7 +3,7 @@ package itemstore
 import (
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 )
@@ -34,7 +34,7 @@ func (v Value) MarshalJSON() ([]byte, error) {
 	case TypeBS:
 		content = nonNil(v.Blobs)
 	default:
-		return nil, fmt.Errorf("itemstore: value has no type; set Type to one of the ten")
+		return nil, errors.New("itemstore: value has no type; set Type to one of the ten")
 	}
 	return json.Marshal(map[Type]any{v.Type: content})
 }

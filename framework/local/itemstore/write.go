@@ -119,7 +119,7 @@ func (s *Store) decodeKeyed(kind string, r *request) (*write, *Error) {
 		w.fault = w.table.checkKeyTypes(w.key)
 	}
 	if w.fault != nil {
-		return w, nil
+		return w, nil //nolint:nilerr // the fault is told in its own place
 	}
 	return w, w.table.checkKeyValues(w.key)
 }

@@ -1,6 +1,7 @@
 package lambdaapi
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -159,9 +160,9 @@ func (s *Server) answer(p *process, r Result) {
 func (s *Server) askForWork(p *process) (chan *invocation, error) {
 	switch {
 	case p.dead:
-		return nil, fmt.Errorf("the process was ended")
+		return nil, errors.New("the process was ended")
 	case p.next != nil:
-		return nil, fmt.Errorf("it already waits for an invocation: one process runs one at a time")
+		return nil, errors.New("it already waits for an invocation: one process runs one at a time")
 	case p.current != nil && !p.answered:
 		return nil, fmt.Errorf("it has not answered %s", p.current.RequestID)
 	}

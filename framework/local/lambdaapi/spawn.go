@@ -112,7 +112,7 @@ func (s *Server) launch(p *process) (cmd *exec.Cmd, output *os.File, tmp string,
 	if err != nil {
 		return nil, nil, tmp, err
 	}
-	cmd = exec.Command(p.fn.cfg.Binary)
+	cmd = exec.Command(p.fn.cfg.Binary) //nolint:noctx // a process outlives the call that starts it; Close ends it
 	cmd.Dir = p.fn.cfg.Dir
 	cmd.Env = s.childEnv(p, addr, tmp)
 	// A file, not a Writer: Wait then returns when the process ends, even if a

@@ -82,15 +82,15 @@ func (r *reader) truth(v any, path string) bool {
 				return false
 			}
 			// Each operand is evaluated, so that all errors are reported.
-			all, any := true, false
+			all, some := true, false
 			for i, a := range args {
 				t := r.truth(a, index(path, i))
-				all, any = all && t, any || t
+				all, some = all && t, some || t
 			}
 			if fn == "Fn::And" {
 				return all
 			}
-			return any
+			return some
 		}
 		r.fail(path, "is no condition function that this reader knows: use Fn::Equals, Fn::And, Fn::Or, Fn::Not or Condition")
 	}

@@ -3,6 +3,7 @@ package stack
 import (
 	"crypto/sha256"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -266,7 +267,7 @@ func (r *reader) version(res *resource) string {
 			break
 		}
 	}
-	return fmt.Sprint(n)
+	return strconv.Itoa(n)
 }
 
 // uuid is a stable UUID for what AWS gives a random one.
