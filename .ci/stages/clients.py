@@ -66,3 +66,12 @@ for _ in range(100):
     time.sleep(0.2)
 assert dead and dead[0]["Body"] == "{no json", dead
 print("poison:", dead[0]["MessageAttributes"]["sluice-reason"]["StringValue"])
+
+# Powertools' own reader reads our records.
+from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer  # noqa: E402
+
+layer = DynamoDBPersistenceLayer(table_name="Shop-IdempotencyTable", boto3_client=ddb)
+record = layer._get_record("charge-payment#orders.placed#boto-2")  # the method that its conflict path uses
+assert record.status == "COMPLETED" and not record.is_expired, record
+assert record.expiry_timestamp > time.time() + 20 * 24 * 3600, record.expiry_timestamp
+print("Powertools reads our record:", record.status)

@@ -39,7 +39,7 @@ dynamodb_local() {
 clients() {
   local venv=$tools/venv endpoint pid code=0
   if ! [ -x "$venv/bin/aws" ]; then
-    python3 -m venv "$venv" && "$venv/bin/pip" install --quiet boto3 awscli || { echo "pip cannot install boto3 and awscli"; return 77; }
+    python3 -m venv "$venv" && "$venv/bin/pip" install --quiet boto3 awscli "aws-lambda-powertools" || { echo "pip cannot install boto3, awscli and aws-lambda-powertools"; return 77; }
   fi
   go build -o "$tools/bin/sluice" ./scripts/sluice || return 1
   "$tools/bin/sluice" dev --listen 127.0.0.1:0 --json >"$logs/dev.json" 2>"$logs/dev.log" &
