@@ -87,7 +87,8 @@ func (e *envelope) isEventBridge() bool {
 // attribute is not an envelope, whatever it looks like.
 func unwrap(in inner) (inner, error) {
 	for range maxEnvelopes {
-		if in.eventType != "" || !looksLikeObject(in.body) {
+		// Most bodies are events: a search tells them without a second decode.
+		if in.eventType != "" || !looksLikeObject(in.body) || !spelt(in.body, "TopicArn") && !spelt(in.body, "detail-type") {
 			return in, nil
 		}
 		var env envelope

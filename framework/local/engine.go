@@ -133,6 +133,11 @@ func (e *Engine) idle(now time.Time) bool {
 			return false
 		}
 	}
+	for _, q := range e.queues {
+		if task := q.activeMove(); task != nil && !task.due.After(now) {
+			return false
+		}
+	}
 	for p := range e.polls {
 		if !p.deadline.After(now) || p.queue.receivable(now, nil) {
 			return false
@@ -142,7 +147,7 @@ func (e *Engine) idle(now time.Time) bool {
 }
 
 // Next is the next time at which something happens by itself: the end of a message's visibility timeout or delay in a queue with an
-// enabled mapping or a waiting long poll, the end of a batching window, a retry (asynchronous or of a throttled batch), the end of a long poll. Retention
+// enabled mapping or a waiting long poll, the end of a batching window, a retry (asynchronous or of a throttled batch), the next messages of a move task, the end of a long poll. Retention
 // periods are applied when a queue is looked at and never count. ok is false when there is no such time.
 func (e *Engine) Next() (at time.Time, ok bool) {
 	e.mu.Lock()
@@ -162,6 +167,11 @@ func (e *Engine) next(now time.Time) (at time.Time, ok bool) {
 	for _, a := range e.async {
 		if !a.running {
 			consider(a.due)
+		}
+	}
+	for _, q := range e.queues {
+		if task := q.activeMove(); task != nil {
+			consider(task.due)
 		}
 	}
 	for p := range e.polls {
@@ -268,6 +278,9 @@ func (e *Engine) Quiet(ctx context.Context) error {
 func (e *Engine) step(now time.Time) (starts []func()) {
 	for _, q := range e.queues {
 		q.settle(now)
+	}
+	for _, q := range e.queues {
+		q.advanceMove(now)
 	}
 	for _, m := range e.mappings {
 		starts = append(starts, m.dispatch(now)...)

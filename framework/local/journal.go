@@ -23,6 +23,12 @@ const (
 	// MessageDeadLettered: the redrive policy moved a message. Queue is the source, Target the dead-letter queue's ARN,
 	// MessageID, GroupID, ReceiveCount.
 	MessageDeadLettered Kind = "message.dead-lettered"
+	// MoveStarted: a message move task started (its messages are told as deleted with Cause "moved", and as sent with Origin*). Queue is its source,
+	// Target the destination's ARN if one was given, Detail how many messages it found.
+	MoveStarted Kind = "move.started"
+	// MoveEnded: a message move task ended. Queue, Target, Cause is the status (COMPLETED, CANCELLED or FAILED), Detail how many messages were moved
+	// and why it failed.
+	MoveEnded Kind = "move.ended"
 	// MessageExpired: the retention period ended. Queue, MessageID, ReceiveCount.
 	MessageExpired Kind = "message.expired"
 	// MessageDeduplicated: a FIFO queue accepted a send and dropped it as a duplicate. Queue, MessageID (of the first one), GroupID,

@@ -25,6 +25,7 @@ type Queue struct {
 	groups   map[string]uint64 // turn of a FIFO group: the lowest is served first
 	turn     uint64
 	busy     map[string]int // FIFO groups that an invocation works on
+	moves    []*moveTask    // out of this queue, the latest last; only that one can be active
 }
 
 // message is one message in a queue. A message is hidden until visibleAt: delayed while it was never received, in flight afterwards.
@@ -211,6 +212,9 @@ func (e *Engine) DeleteQueue(ref string) error {
 	for _, m := range q.messages {
 		m.gone = true
 		q.recordDeleted(m, "queue deleted", nil)
+	}
+	if task := q.activeMove(); task != nil {
+		q.endMove(task, MoveFailed, reasonNoQueue)
 	}
 	q.deleted, q.messages = true, nil
 	e.queues = slices.DeleteFunc(e.queues, func(o *Queue) bool { return o == q })

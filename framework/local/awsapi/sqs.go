@@ -30,6 +30,9 @@ var sqsOperations = map[string]func(*server, *request) (any, error){
 	"DeleteMessageBatch":           deleteMessageBatch,
 	"ChangeMessageVisibility":      changeMessageVisibility,
 	"ChangeMessageVisibilityBatch": changeMessageVisibilityBatch,
+	"StartMessageMoveTask":         startMessageMoveTask,
+	"ListMessageMoveTasks":         listMessageMoveTasks,
+	"CancelMessageMoveTask":        cancelMessageMoveTask,
 }
 
 // QueueURL is the URL of a queue at a server reached as host, "127.0.0.1:4566".

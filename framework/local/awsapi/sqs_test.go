@@ -318,8 +318,6 @@ func TestSQSOperationsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	a := serve(t, nil)
 	url := a.createQueue("q", nil)
-	_, err := a.sqs.StartMessageMoveTask(t.Context(), &sqs.StartMessageMoveTaskInput{SourceArn: aws.String("arn:aws:sqs:us-east-1:000000000000:q")})
-	wantCode(t, err, "NotImplemented", "sqs StartMessageMoveTask is not emulated")
-	_, err = a.sqs.AddPermission(t.Context(), &sqs.AddPermissionInput{QueueUrl: &url, Label: aws.String("l"), AWSAccountIds: []string{"111111111111"}, Actions: []string{"*"}})
+	_, err := a.sqs.AddPermission(t.Context(), &sqs.AddPermissionInput{QueueUrl: &url, Label: aws.String("l"), AWSAccountIds: []string{"111111111111"}, Actions: []string{"*"}})
 	wantCode(t, err, "NotImplemented", "sqs AddPermission is not emulated")
 }
