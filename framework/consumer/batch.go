@@ -49,6 +49,7 @@ type batch struct {
 	worked   chan workedMsg
 	awaited  chan awaitedMsg
 	finished chan []error
+	sent     []idempotency.Settlement // what finished answers
 }
 
 type (
@@ -62,6 +63,7 @@ type (
 		verdict  verdict
 		complete bool // the claim is to be completed; else released
 		keep     bool // the claim is settled already
+		ran      time.Duration
 	}
 	awaitedMsg struct {
 		it      *item
@@ -79,6 +81,7 @@ func (c *Consumer) run(ctx context.Context, inv *invocation, items []*item, lane
 	}
 	defer cancel()
 	workCtx = context.WithValue(workCtx, clockKey{}, inv.offset)
+	inv.items = items
 	b := &batch{
 		c: c, inv: inv, items: items, lanes: lanes, direct: direct,
 		workCtx: workCtx, base: context.WithoutCancel(workCtx), left: len(items),

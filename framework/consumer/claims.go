@@ -60,6 +60,7 @@ func (b *batch) onClaimed(m claimedMsg) {
 
 func (b *batch) onClaim(it *item, result idempotency.ClaimResult) {
 	release := idempotency.Settlement{Key: it.request.Key, Owner: it.request.Owner, Action: idempotency.Release}
+	it.busy = it.busy || result.Outcome == idempotency.InProgress
 	switch {
 	case it.phase == final:
 		// Its lane, or the time for work, ended meanwhile.
@@ -73,7 +74,7 @@ func (b *batch) onClaim(it *item, result idempotency.ClaimResult) {
 		b.resolve(it, verdict{fate: retried, err: &storeError{result.Err}})
 	case result.Outcome == idempotency.Claimed:
 		it.claim = idempotency.NewClaim(it.request, result)
-		it.meta.Generation = result.Generation
+		it.meta.Generation, it.takenOver = result.Generation, result.TakenOver
 		it.phase = ready
 		b.ahead++
 		b.advance(it.lane)
@@ -194,7 +195,7 @@ func (b *batch) startSettling() (wait time.Duration) {
 	now := b.pending[:n:n]
 	b.pending = b.pending[n:]
 	b.oldest = systemTime()
-	b.settling = true
+	b.settling, b.sent = true, now
 	go func() {
 		ctx, cancel := until(b.base, b.inv.limits.settle)
 		defer cancel()
@@ -207,4 +208,16 @@ func (b *batch) startSettling() (wait time.Duration) {
 	return 0
 }
 
-func (b *batch) onSettled([]error) { b.settling = false }
+func (b *batch) onSettled(errs []error) {
+	b.settling = false
+	for i, err := range errs {
+		if err == nil || b.sent[i].Action != idempotency.Complete {
+			continue
+		}
+		for _, it := range b.items {
+			if it.claim != nil && it.key == b.sent[i].Key {
+				it.completionLost = true
+			}
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -21,6 +22,7 @@ type Consumer struct {
 	mux    mux
 	chain  map[*route]Next // each route's handler within the middleware
 	cfg    config
+	warm   atomic.Bool // it was invoked before
 }
 
 var _ lambda.Handler = (*Consumer)(nil)
@@ -161,24 +163,29 @@ func (c *Consumer) log() *slog.Logger {
 // between 0.5 s and 5 s, before it, handlers' contexts are cancelled. Payload
 // is not kept.
 func (c *Consumer) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	started := systemTime()
 	inv, err := c.newInvocation(ctx)
 	if err != nil {
 		return nil, err
 	}
+	var answer []byte
 	switch c.source {
 	case SQS:
-		return c.invokeSQS(ctx, inv, payload)
+		answer, err = c.invokeSQS(ctx, inv, payload)
 	case SNS:
-		return c.invokeSNS(ctx, inv, payload)
+		answer, err = c.invokeSNS(ctx, inv, payload)
 	default:
-		return c.invokeEventBridge(ctx, inv, payload)
+		answer, err = c.invokeEventBridge(ctx, inv, payload)
 	}
+	c.observe(ctx, inv, started, err)
+	return answer, err
 }
 
 // invocation is what one call of Invoke shares among its messages.
 type invocation struct {
 	owner     string // fences this invocation's claims
 	requestID string
+	items     []*item       // the messages, once they are read
 	offset    time.Duration // of the consumer's clock from the system's
 	limits    limits
 }

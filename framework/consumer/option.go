@@ -54,6 +54,7 @@ type config struct {
 	completeAtEnd bool
 	outboxes      map[string]Outbox
 	payloads      PayloadFetcher
+	observers     []Observer
 	errs          []error
 }
 

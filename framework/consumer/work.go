@@ -23,7 +23,11 @@ func (b *batch) startWork() {
 			var m workedMsg
 			defer func() { b.worked <- m }()
 			m = workedMsg{it: it, verdict: verdict{fate: retried, err: &PanicError{}}}
+			begin := systemTime()
 			m = b.perform(it)
+			if it.reason == nil {
+				m.ran = systemTime().Sub(begin)
+			}
 		}()
 	}
 }
@@ -72,7 +76,7 @@ func (b *batch) afterCommit(it *item, err error) workedMsg {
 // call runs the handler and turns a panic into an error. The flag tells
 // panic(nil) and Goexit apart from a return.
 func (b *batch) call(it *item) (err error) {
-	ctx := b.workCtx
+	ctx := context.WithValue(b.workCtx, metaKey{}, &it.meta)
 	if it.claim != nil {
 		ctx = idempotency.NewContext(ctx, it.claim)
 	}
@@ -122,6 +126,7 @@ func (e *noSinkError) Unwrap() error { return e.err }
 
 func (b *batch) onWorked(m workedMsg) {
 	b.active--
+	m.it.ran = m.ran
 	if m.it.phase == final {
 		return // abandoned; its claim lapses, and a late completion is not sent
 	}
