@@ -55,3 +55,22 @@ lint() {
   fi
   golangci-lint run ./...
 }
+
+# chaos plays the demo with faults at the wire, on as many seeds as fit into
+# eight minutes, and at least 40.
+chaos() {
+  go build -o "$tools/bin/sluice" ./scripts/sluice || return 1
+  local seed begin
+  begin=$(date +%s)
+  for seed in $(seq 1 300); do
+    if ! "$tools/bin/sluice" demo --chaos --seed "$seed" >"$logs/chaos-run.log" 2>&1; then
+      echo "seed $seed failed:"
+      cat "$logs/chaos-run.log"
+      return 1
+    fi
+    if [ "$seed" -ge 40 ] && [ $(($(date +%s) - begin)) -gt 480 ]; then
+      break
+    fi
+  done
+  echo "$seed seeds: nothing lost, no transactional effect doubled" | tee "$logs/note"
+}

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -19,6 +21,8 @@ import (
 // demoCmd plays the sample shop's story.
 type demoCmd struct {
 	Without string `help:"Break something on purpose, to see the demo notice: idempotency lets every claim be granted." enum:",idempotency" default:""`
+	Chaos   bool   `help:"Make faults at the wire while the story plays: refused, lost and unanswered requests, processes killed in the middle of one."`
+	Seed    uint64 `help:"Which faults chaos makes." default:"1"`
 	Listen  string `help:"Address to listen on; port 0 takes a free one." default:"127.0.0.1:0"`
 }
 
@@ -34,6 +38,9 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 	var j journal
 	w := &wire{troubles: troubles(), forget: c.Without == "idempotency"}
 	o := host.Options{Listen: c.Listen, FastForward: true, Journal: j.add, Intercept: w.intercept}
+	if c.Chaos {
+		w.chaos = newChaos(c.Seed)
+	}
 	if a.cli.Verbose {
 		o.Log = a.stderr
 	}
@@ -57,6 +64,9 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 	result, err := count(h, s, j.all())
 	if err != nil {
 		return err
+	}
+	if w.chaos != nil {
+		w.chaos.judge(result)
 	}
 	if a.cli.JSON {
 		err = a.printJSON(result)
@@ -98,6 +108,7 @@ type wire struct {
 	mu       sync.Mutex
 	troubles []trouble
 	failed   map[int]int
+	chaos    *chaos
 	host     *host.Host
 	table    string
 }
@@ -106,9 +117,18 @@ func (w *wire) use(h *host.Host, idempotencyTable string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.host, w.table = h, idempotencyTable
+	if w.chaos != nil {
+		w.chaos.mu.Lock()
+		w.chaos.host = h
+		w.chaos.mu.Unlock()
+	}
 }
 
 func (w *wire) intercept(call *awsapi.Call, next func() awsapi.Response) awsapi.Response {
+	if w.chaos != nil {
+		apply := next
+		next = func() awsapi.Response { return w.chaos.intercept(call, apply) }
+	}
 	if call.Service != "dynamodb" {
 		return next()
 	}
@@ -183,6 +203,12 @@ func printOutcome(out io.Writer, o *outcome, virtual, took time.Duration) error 
 	}
 	for _, p := range o.Problems {
 		fmt.Fprintf(out, "  problem: %s\n", p)
+	}
+	for _, d := range o.Repeated {
+		fmt.Fprintf(out, "  repeated in the window: %s did %q %s times, for a fault fell between it and its completion\n", d.Consumer, d.Effect, d.Runs)
+	}
+	for _, kind := range slices.Sorted(maps.Keys(o.Faults)) {
+		fmt.Fprintf(out, "  fault: %s, %d times\n", kind, o.Faults[kind])
 	}
 	fmt.Fprintf(out, "%s of the shop's time in %s\n", virtual.Round(time.Second), took.Round(10*time.Millisecond))
 	verdict := "Nothing was lost and nothing was done twice."

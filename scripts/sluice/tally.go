@@ -69,6 +69,12 @@ type outcome struct {
 	Totals   totals   `json:"totals"`
 	Messages []*pair  `json:"messages"`
 	Doubles  []double `json:"doubles"`
+
+	// Repeated holds, under chaos, the effects outside the idempotency table
+	// that ran again because a fault fell between them and their completion.
+	Repeated []double       `json:"repeated_in_window,omitempty"`
+	Faults   map[string]int `json:"faults,omitempty"` // that were made, by kind
+
 	Problems []string `json:"problems"` // what does not add up
 }
 
