@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -42,33 +43,49 @@ func NewVisibility(client VisibilityClient, queueURL string) *Visibility {
 // maxEntries is SQS's limit for batch calls.
 const maxEntries = 10
 
+// parallelChanges is how many requests of visibility changes are under way at
+// once: the round must fit into the margin before the deadline.
+const parallelChanges = 8
+
 // ChangeVisibility implements consumer.VisibilityChanger. It sends every
-// request, whatever became of the ones before, and joins their errors.
+// request, whatever became of the others, and joins their errors.
 func (v *Visibility) ChangeVisibility(ctx context.Context, changes []consumer.VisibilityChange) error {
+	chunks := slices.Collect(slices.Chunk(changes, maxEntries))
+	errs := make([]error, len(chunks))
+	var wg sync.WaitGroup
+	gate := make(chan struct{}, parallelChanges)
+	for i, chunk := range chunks {
+		gate <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-gate }()
+			errs[i] = v.change(ctx, chunk)
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (v *Visibility) change(ctx context.Context, chunk []consumer.VisibilityChange) error {
+	url := v.url
+	if url == "" {
+		var err error
+		if url, err = queueURL(chunk[0].QueueARN); err != nil {
+			return err
+		}
+	}
+	in := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: aws.String(url)}
+	for i, c := range chunk {
+		in.Entries = append(in.Entries, types.ChangeMessageVisibilityBatchRequestEntry{
+			Id: aws.String(strconv.Itoa(i)), ReceiptHandle: aws.String(c.ReceiptHandle), VisibilityTimeout: seconds(c.Timeout),
+		})
+	}
+	out, err := v.client.ChangeMessageVisibilityBatch(ctx, in)
+	if err != nil {
+		return fmt.Errorf("awsio: change visibility on %s: %w", url, err)
+	}
 	var errs []error
-	for chunk := range slices.Chunk(changes, maxEntries) {
-		url := v.url
-		if url == "" {
-			var err error
-			if url, err = queueURL(chunk[0].QueueARN); err != nil {
-				errs = append(errs, err)
-				continue
-			}
-		}
-		in := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: aws.String(url)}
-		for i, c := range chunk {
-			in.Entries = append(in.Entries, types.ChangeMessageVisibilityBatchRequestEntry{
-				Id: aws.String(strconv.Itoa(i)), ReceiptHandle: aws.String(c.ReceiptHandle), VisibilityTimeout: seconds(c.Timeout),
-			})
-		}
-		out, err := v.client.ChangeMessageVisibilityBatch(ctx, in)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("awsio: change visibility on %s: %w", url, err))
-			continue
-		}
-		for _, f := range out.Failed {
-			errs = append(errs, fmt.Errorf("awsio: change visibility on %s: %s: %s", url, aws.ToString(f.Code), aws.ToString(f.Message)))
-		}
+	for _, f := range out.Failed {
+		errs = append(errs, fmt.Errorf("awsio: change visibility on %s: %s: %s", url, aws.ToString(f.Code), aws.ToString(f.Message)))
 	}
 	return errors.Join(errs...)
 }

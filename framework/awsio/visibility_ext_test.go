@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,11 +20,14 @@ import (
 
 // hider is SQS, of which each call may fail.
 type hider struct {
+	mu    sync.Mutex
 	calls []*sqs.ChangeMessageVisibilityBatchInput
 	fail  func(call int) (*sqs.ChangeMessageVisibilityBatchOutput, error)
 }
 
 func (h *hider) ChangeMessageVisibilityBatch(_ context.Context, in *sqs.ChangeMessageVisibilityBatchInput, _ ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.calls = append(h.calls, in)
 	if h.fail != nil {
 		return h.fail(len(h.calls) - 1)
@@ -45,6 +50,10 @@ func TestVisibilityIsChangedTenAtATime(t *testing.T) {
 		if err := awsio.NewVisibility(h, "https://q").ChangeVisibility(t.Context(), changes(n, "ignored")); err != nil {
 			t.Fatal(err)
 		}
+		// Requests are under way together; which comes first is open.
+		slices.SortFunc(h.calls, func(a, b *sqs.ChangeMessageVisibilityBatchInput) int {
+			return int(a.Entries[0].VisibilityTimeout - b.Entries[0].VisibilityTimeout)
+		})
 		var sizes []int
 		next := 0
 		for _, in := range h.calls {

@@ -203,7 +203,7 @@ func (c *Consumer) newInvocation(ctx context.Context) (*invocation, error) {
 	inv.owner = inv.requestID + "/" + rand.Text()
 	var err error
 	if inv.limits, err = newLimits(ctx); err != nil {
-		return nil, fmt.Errorf("consumer %q: %w", c.name, err)
+		return nil, c.failed(err)
 	}
 	return inv, nil
 }

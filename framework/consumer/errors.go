@@ -51,8 +51,15 @@ func (e *skipError) Error() string { return "skipped: " + e.reason }
 // IsSkip reports whether err is, or wraps, a Skip. One that was joined with
 // other errors is none: something else failed, and that must be retried.
 func IsSkip(err error) bool {
+	return within(err, func(err error) bool { _, ok := err.(*skipError); return ok }) //nolint:errorlint // see within
+}
+
+// within looks for an error along what err wraps, and not, as errors.As does,
+// among errors that were joined: a failure that may pass counts for more than
+// one beside it that will not.
+func within(err error, is func(error) bool) bool {
 	for ; err != nil; err = errors.Unwrap(err) {
-		if _, ok := err.(*skipError); ok { //nolint:errorlint // errors.As would look into joined errors
+		if is(err) {
 			return true
 		}
 	}
@@ -103,12 +110,12 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("handler panicked: %v", e.Value)
 }
 
-// InvocationError is what Invoke returns for messages of SNS and EventBridge
-// that were not settled: Lambda retries the invocation, and shows the type's
-// name as errorType.
+// InvocationError is what Invoke returns when Lambda is to retry the invocation
+// as a whole: messages of SNS or EventBridge that were not settled, or a payload
+// of which no message could be told. Lambda shows the type's name as errorType.
 type InvocationError struct {
 	Consumer string
-	Errs     []error // one for each message, never empty
+	Errs     []error // one for each message, or one for all; never empty
 }
 
 func (e *InvocationError) Error() string {
@@ -118,15 +125,18 @@ func (e *InvocationError) Error() string {
 // Unwrap returns the messages' errors.
 func (e *InvocationError) Unwrap() []error { return e.Errs }
 
-// IsPermanent reports whether err is, or wraps, a permanent failure.
+// IsPermanent reports whether err is, or wraps, a permanent failure. One that
+// was joined with other errors is none: those may pass, so the message is
+// retried.
 func IsPermanent(err error) bool {
-	var (
-		p *permanentError
-		d *DecodeError
-		u *UnknownTypeError
-		m *MismatchError
-	)
-	return errors.As(err, &p) || errors.As(err, &d) || errors.As(err, &u) || errors.As(err, &m)
+	return within(err, func(err error) bool {
+		switch err.(type) { //nolint:errorlint // see within
+		case *permanentError, *DecodeError, *UnknownTypeError, *MismatchError:
+			return true
+		default:
+			return false
+		}
+	})
 }
 
 var (

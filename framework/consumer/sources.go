@@ -13,7 +13,7 @@ import (
 func (c *Consumer) invokeSQS(ctx context.Context, inv *invocation, payload []byte) ([]byte, error) {
 	records, err := parseSQS(payload)
 	if err != nil {
-		return nil, fmt.Errorf("consumer %q: %w", c.name, err)
+		return nil, c.failed(err)
 	}
 	items := make([]*item, len(records))
 	arrivals := make([]arrival, len(records))
@@ -123,7 +123,7 @@ func (c *Consumer) noticeUnhidden(ctx context.Context, items []*item) {
 func (c *Consumer) invokeSNS(ctx context.Context, inv *invocation, payload []byte) ([]byte, error) {
 	bodies, err := parseSNS(payload)
 	if err != nil {
-		return nil, fmt.Errorf("consumer %q: %w", c.name, err)
+		return nil, c.failed(err)
 	}
 	items := make([]*item, len(bodies))
 	arrivals := make([]arrival, len(bodies))
@@ -148,10 +148,10 @@ func (c *Consumer) invokeSNS(ctx context.Context, inv *invocation, payload []byt
 func (c *Consumer) invokeEventBridge(ctx context.Context, inv *invocation, payload []byte) ([]byte, error) {
 	events, array, err := parseEventBridge(payload)
 	if err != nil {
-		return nil, fmt.Errorf("consumer %q: %w", c.name, err)
+		return nil, c.failed(err)
 	}
 	if array && c.cfg.store == nil {
-		return nil, fmt.Errorf("consumer %q: the bus sends arrays of events, which are only retried whole: give the consumer an idempotency store, or set the subscriber's MaxBatchSize to 1", c.name)
+		return nil, c.failed(errors.New("the bus sends arrays of events, which are only retried whole: give the consumer an idempotency store, or set the subscriber's MaxBatchSize to 1"))
 	}
 	items := make([]*item, len(events))
 	for i, e := range events {
@@ -231,4 +231,9 @@ func (c *Consumer) logItems(ctx context.Context, items []*item) {
 			log.WarnContext(ctx, "message failed and will be retried", attrs...)
 		}
 	}
+}
+
+// failed is the error of an invocation as a whole.
+func (c *Consumer) failed(err error) error {
+	return &InvocationError{Consumer: c.name, Errs: []error{err}}
 }

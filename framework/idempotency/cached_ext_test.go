@@ -24,7 +24,7 @@ func (c *counting) Claim(ctx context.Context, requests []idempotency.ClaimReques
 	return c.Store.Claim(ctx, requests)
 }
 
-func TestCachedAnswersForCompletedKeysOnly(t *testing.T) {
+func TestR26CachedAnswersForCompletedKeysOnly(t *testing.T) {
 	t.Parallel()
 	inner := &counting{Store: idempotency.NewMemory()}
 	store := idempotency.Cached(inner, 2)
@@ -83,7 +83,7 @@ func TestCachedAnswersForCompletedKeysOnly(t *testing.T) {
 	wantAsked(1, "the record expired")
 }
 
-func TestCachedForgetsWhatIsNotUsed(t *testing.T) {
+func TestR26CachedForgetsWhatIsNotUsed(t *testing.T) {
 	t.Parallel()
 	inner := &counting{Store: idempotency.NewMemory()}
 	store := idempotency.Cached(inner, 1)

@@ -134,7 +134,7 @@ func TestMemoryInTx(t *testing.T) {
 	}
 }
 
-func TestMemoryInTxOfALostClaim(t *testing.T) {
+func TestR09MemoryInTxOfALostClaim(t *testing.T) {
 	t.Parallel()
 	m := idempotency.NewMemory()
 	ctx := idempotency.NewContext(t.Context(), newClaim(t, m, "me", start()))
@@ -145,9 +145,9 @@ func TestMemoryInTxOfALostClaim(t *testing.T) {
 	}
 }
 
-// TestSecondInTxAfterCompletion is the ambiguous case: the first transaction
+// TestR05SecondInTxAfterCompletion is the ambiguous case: the first transaction
 // was applied, and the claim does not know.
-func TestSecondInTxAfterCompletion(t *testing.T) {
+func TestR05SecondInTxAfterCompletion(t *testing.T) {
 	t.Parallel()
 	m := idempotency.NewMemory()
 	c := newClaim(t, m, "me", start())

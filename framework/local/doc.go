@@ -21,8 +21,8 @@
 // # Who does what
 //
 // Calls such as [Queue.Send] change state and return; they never run a function. Only [Engine.Run] delivers: it receives
-// for the mappings, starts invocations, retries, and closes batching windows. Everything that happens is told, in order,
-// to [Options.Journal].
+// for the mappings, starts invocations, retries, closes batching windows, and works message move tasks. Everything that
+// happens is told, in order, to [Options.Journal].
 //
 // All methods are safe for concurrent use.
 package local

@@ -81,7 +81,7 @@ func TestWhatIsSent(t *testing.T) {
 	}
 	for i, e := range s.sqs {
 		fifo := i == 0
-		if aws.ToString(e.MessageBody) != `{"Text":"t"}` || aws.ToString(e.MessageGroupId) != "g" || (aws.ToString(e.MessageDeduplicationId) == "k") != fifo {
+		if aws.ToString(e.MessageBody) != `{"Text":"t"}` || aws.ToString(e.MessageGroupId) != "g" || (aws.ToString(e.MessageDeduplicationId) == "tests.noted#k") != fifo {
 			t.Errorf("SQS entry %d: %+v", i, e)
 		}
 		if len(e.MessageAttributes) != 2 || aws.ToString(e.MessageAttributes["event-type"].StringValue) != "tests.noted.v1" || aws.ToString(e.MessageAttributes["a"].DataType) != "String" {
@@ -90,7 +90,7 @@ func TestWhatIsSent(t *testing.T) {
 	}
 	for i, e := range s.sns {
 		fifo := i == 0
-		if aws.ToString(e.Message) != `{"Text":"t"}` || (aws.ToString(e.MessageDeduplicationId) == "k") != fifo || aws.ToString(e.MessageAttributes["event-type"].StringValue) != "tests.noted.v1" {
+		if aws.ToString(e.Message) != `{"Text":"t"}` || (aws.ToString(e.MessageDeduplicationId) == "tests.noted#k") != fifo || aws.ToString(e.MessageAttributes["event-type"].StringValue) != "tests.noted.v1" {
 			t.Errorf("SNS entry %d: %+v", i, e)
 		}
 	}

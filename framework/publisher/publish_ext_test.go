@@ -61,7 +61,7 @@ func TestBatchesByCount(t *testing.T) {
 
 func TestBatchesBySize(t *testing.T) {
 	t.Parallel()
-	for name, limit := range map[string]int{"sqs": 1 << 20, "sns": 256 << 10, "eventbridge": 256 << 10} {
+	for name, limit := range map[string]int{"sqs": 1 << 20, "sns": 256 << 10, "eventbridge": 1 << 20} {
 		s := &service{}
 		half := note{Text: strings.Repeat("x", limit/2)}
 		third := note{Text: strings.Repeat("x", limit/3-200)}
@@ -101,7 +101,7 @@ func TestSizeCountsEnvelope(t *testing.T) {
 	t.Parallel()
 	s := &service{}
 	source := strings.Repeat("s", 200)
-	const each = 26000 // ten of them fit without their sources
+	const each = 104700 // ten of them fit without their sources
 	var events []publisher.Event
 	for range 10 {
 		events = append(events, note{Text: strings.Repeat("x", each)})
@@ -114,12 +114,12 @@ func TestSizeCountsEnvelope(t *testing.T) {
 		for _, body := range r {
 			size += len(body) + len("tests.noted.v1") + len(source)
 		}
-		if size > 256<<10 {
+		if size > 1<<20 {
 			t.Errorf("request %d has %d bytes", i, size)
 		}
 	}
 	s.requests = nil
-	if err := publisher.EventBridge(s, "bus", source).Publish(t.Context(), note{Text: strings.Repeat("x", 256<<10-100)}); err == nil || len(s.requests) > 0 {
+	if err := publisher.EventBridge(s, "bus", source).Publish(t.Context(), note{Text: strings.Repeat("x", 1<<20-100)}); err == nil || len(s.requests) > 0 {
 		t.Errorf("oversized by its source: %v, %d requests", err, len(s.requests))
 	}
 }

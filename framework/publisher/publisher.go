@@ -19,12 +19,15 @@ package publisher
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -39,8 +42,10 @@ type Entry struct {
 	// queues call the tenant on a standard one. Not for SNS and EventBridge.
 	Group string
 
-	// DeduplicationID is by what a FIFO queue drops copies for 5 minutes.
-	// Default: the event's IdempotencyKey.
+	// DeduplicationID is by what a FIFO queue drops copies for 5 minutes. Both
+	// ids are at most 128 letters, digits and ASCII punctuation. Default: the
+	// name of the event's type and its IdempotencyKey, hashed where they do not
+	// fit.
 	DeduplicationID string
 
 	// Attributes are further text attributes, at most nine. Not for EventBridge.
@@ -194,11 +199,62 @@ func (p *Publisher) encode(entries []Entry) ([]encoded, error) {
 	return all, errors.Join(errs...)
 }
 
+// deduplicationID is by what a FIFO queue drops copies of the event, queue-wide:
+// so the default is scoped by the type's name, as a consumer's key is, because
+// different events may have one key. The version is left out, for an old and a
+// new version of an event are the same event. What SQS would not take as an id
+// is hashed.
 func deduplicationID(e Entry) string {
-	if k, ok := e.Event.(interface{ IdempotencyKey() string }); ok && e.DeduplicationID == "" {
-		return k.IdempotencyKey()
+	if e.DeduplicationID != "" {
+		return e.DeduplicationID
 	}
-	return e.DeduplicationID
+	k, ok := e.Event.(interface{ IdempotencyKey() string })
+	if !ok || k.IdempotencyKey() == "" {
+		return ""
+	}
+	name := e.Event.EventType()
+	if i := strings.LastIndex(name, ".v"); i > 0 {
+		name = name[:i]
+	}
+	id := name + "#" + k.IdempotencyKey()
+	if checkID(id) != nil {
+		sum := sha256.Sum256([]byte(id))
+		return hex.EncodeToString(sum[:])
+	}
+	return id
+}
+
+// maxID is SQS's limit for deduplication and group ids.
+const maxID = 128
+
+// checkID refuses what SQS and SNS refuse as deduplication or group id: up to
+// 128 alphanumeric characters and punctuation.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+func checkID(id string) error {
+	if len(id) > maxID {
+		return fmt.Errorf("%d characters, and %d are allowed", len(id), maxID)
+	}
+	for _, r := range id {
+		if r <= ' ' || r > '~' {
+			return fmt.Errorf("the character %q, and only letters, digits and ASCII punctuation are allowed", r)
+		}
+	}
+	return nil
+}
+
+// checkIDs refuses an entry whose ids the service would refuse, and with it the
+// whole request.
+func checkIDs(e Entry, ordered bool) error {
+	if err := checkID(e.Group); err != nil {
+		return fmt.Errorf("Entry.Group has %w", err)
+	}
+	if err := checkID(e.DeduplicationID); err != nil {
+		return fmt.Errorf("Entry.DeduplicationID has %w", err)
+	}
+	if ordered && deduplicationID(e) == "" {
+		return errors.New("a FIFO destination needs Entry.DeduplicationID, or an event with an IdempotencyKey: by it copies are dropped for 5 minutes")
+	}
+	return nil
 }
 
 // sendAll sends one request's worth, and what was refused again.

@@ -32,12 +32,12 @@ type (
 // Limits of one request, in entries and bytes:
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 // https://docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html (256 KB until January 2026)
 const (
 	batchEntries     = 10
 	sqsBytes         = 1 << 20
 	snsBytes         = 256 << 10
-	eventBridgeBytes = 256 << 10
+	eventBridgeBytes = 1 << 20
 	maxAttributes    = 10
 )
 
@@ -60,7 +60,7 @@ func (q *queue) check(e Entry) error {
 	if q.ordered() && e.Group == "" {
 		return errors.New("a FIFO queue needs Entry.Group: messages of one group are delivered in order")
 	}
-	return checkAttributes(e)
+	return errors.Join(checkIDs(e, q.ordered()), checkAttributes(e))
 }
 
 func (q *queue) send(ctx context.Context, entries []encoded) ([]error, error) {
@@ -111,7 +111,7 @@ func (t *topic) check(e Entry) error {
 	if t.ordered() && e.Group == "" {
 		return errors.New("a FIFO topic needs Entry.Group: messages of one group are delivered in order")
 	}
-	return checkAttributes(e)
+	return errors.Join(checkIDs(e, t.ordered()), checkAttributes(e))
 }
 
 func (t *topic) send(ctx context.Context, entries []encoded) ([]error, error) {

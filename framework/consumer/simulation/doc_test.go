@@ -21,7 +21,7 @@
 // # Invariants
 //
 //	I1  no two runs of one key overlap while both leases are live; no claim ends under its running handler
-//	I2  with InTx exactly one effect per key, for as long as its record lives
+//	I2  with InTx exactly one effect per key, for as long as its record lives, and what it left to be published is published after it
 //	I3  generations strictly increase per key, for as long as its record lives
 //	I4  an id is absent from batchItemFailures only if the work is done, was skipped, or the message is in the dead-letter queue
 //	I5  once faults stop every message is settled or dead-lettered within bounded time, and a redriven dead letter runs
@@ -35,10 +35,12 @@
 // Every draw depends on the seed and on what it is drawn for, never on the
 // order in which goroutines run, and no two events share an instant. So a seed
 // replays exactly. The consumer's and the store's own jitter cannot be seeded;
-// the models absorb it (see table.settleJitter and queue.ChangeVisibility).
+// the models absorb it (see settleJitter and reseed).
 //
-// SLUICE_SIM_SCHEDULES is how many worlds TestSimulation runs (default 3,000),
+// SLUICE_SIM_SCHEDULES is how many worlds TestSimulation runs (default 3,000;
+// 300,000 take under a minute on two cores),
 // SLUICE_SIM_FROM the first seed, SLUICE_SIM_SEED replays one seed with its
 // trace. Seeds that fail are kept in testdata/failing-seeds.txt, or the file
-// that SLUICE_SIM_FAILED names, and are replayed first.
+// that SLUICE_SIM_FAILED names, and are replayed first. SLUICE_SIM_FLOORS=off
+// leaves out that every window must be reached often enough.
 package simulation_test

@@ -87,9 +87,9 @@ func TestContextEndsTheRetries(t *testing.T) {
 	})
 }
 
-// TestLostResponses: each request is applied, and its response lost. The SDK
+// TestR03R06LostResponses: each request is applied, and its response lost. The SDK
 // sends it again, and the store knows its own work.
-func TestLostResponses(t *testing.T) {
+func TestR03R06LostResponses(t *testing.T) {
 	t.Parallel()
 	lose := func(w *wire, op string) {
 		lost := false
@@ -250,9 +250,9 @@ func TestAnswerOfAnotherLength(t *testing.T) {
 	}
 }
 
-// TestRecordVanishesBetween: TTL deletes it after our INSERT and before our
+// TestR24RecordVanishesBetween: TTL deletes it after our INSERT and before our
 // read; and a key that never stops changing is given up, not spun on.
-func TestRecordVanishesBetween(t *testing.T) {
+func TestR24RecordVanishesBetween(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, s := newStore(t)
@@ -272,9 +272,9 @@ func TestRecordVanishesBetween(t *testing.T) {
 	})
 }
 
-// TestTakeoverOfAChangedRecord: between our read and our write another attempt
+// TestR02TakeoverOfAChangedRecord: between our read and our write another attempt
 // claims the key. We look again.
-func TestTakeoverOfAChangedRecord(t *testing.T) {
+func TestR02TakeoverOfAChangedRecord(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, s := newStore(t)
@@ -295,9 +295,9 @@ func TestTakeoverOfAChangedRecord(t *testing.T) {
 	})
 }
 
-// TestTakeoverOfAStrangersRecord: attributes that it lacks are part of what was
+// TestR02TakeoverOfAStrangersRecord: attributes that it lacks are part of what was
 // seen, for all the others may come to have the same values again.
-func TestTakeoverOfAStrangersRecord(t *testing.T) {
+func TestR02TakeoverOfAStrangersRecord(t *testing.T) {
 	t.Parallel()
 	w, client := newWire(t)
 	s, err := dynamostore.New(client, table)

@@ -118,7 +118,7 @@ func TestInTxWithoutClaim(t *testing.T) {
 	wantCalls(t, x.w)
 }
 
-func TestInTxOfALostClaimWritesNothing(t *testing.T) {
+func TestR09InTxOfALostClaimWritesNothing(t *testing.T) {
 	t.Parallel()
 	x := newTx(t)
 	other := x.req
@@ -159,8 +159,8 @@ func TestInTxAfterAFailedCondition(t *testing.T) {
 	x.wantStatus(idempotency.StatusCompleted)
 }
 
-// TestInTxAmbiguous: the transaction was applied and nobody said so.
-func TestInTxAmbiguous(t *testing.T) {
+// TestR05InTxAmbiguous: the transaction was applied and nobody said so.
+func TestR05InTxAmbiguous(t *testing.T) {
 	t.Parallel()
 	x := newTx(t)
 	x.w.after = func(int, call) error { return errWire } // on every one of the SDK's tries
@@ -182,8 +182,8 @@ func TestInTxAmbiguous(t *testing.T) {
 	claimAll(t, x.store, requests(1, "redelivery", base().Add(time.Second)), idempotency.Completed)
 }
 
-// TestInTxLostResponseOnce: the SDK's own retry finds its token used.
-func TestInTxLostResponseOnce(t *testing.T) {
+// TestR05InTxLostResponseOnce: the SDK's own retry finds its token used.
+func TestR05InTxLostResponseOnce(t *testing.T) {
 	t.Parallel()
 	x := newTx(t)
 	x.w.after = func(n int, _ call) error {

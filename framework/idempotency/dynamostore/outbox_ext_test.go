@@ -128,7 +128,7 @@ func TestOutboxOfAnExpiredRecord(t *testing.T) {
 	}
 }
 
-func TestInTxPublishRefusesTooMuch(t *testing.T) {
+func TestR19InTxPublishRefusesTooMuch(t *testing.T) {
 	t.Parallel()
 	x := newTx(t)
 	err := x.store.InTxPublish(x.ctx, outgoing(`"`+strings.Repeat("x", 400<<10)+`"`), x.effect("e", ""))

@@ -1,7 +1,9 @@
 package dynamostore_test
 
 import (
+	"context"
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"os"
 	"testing"
@@ -18,7 +20,7 @@ func TestStoreOverItemstore(t *testing.T) {
 	idempotencytest.Run(t, func(t *testing.T) idempotency.Store {
 		_, store := newStore(t)
 		return store
-	})
+	}, idempotencytest.WithOutbox(commit))
 }
 
 // TestStoreOverDynamoDBLocal runs the suite against DynamoDB Local:
@@ -36,7 +38,15 @@ func TestStoreOverDynamoDBLocal(t *testing.T) {
 			t.Fatal(err)
 		}
 		return store
-	})
+	}, idempotencytest.WithOutbox(commit))
+}
+
+func commit(ctx context.Context, store idempotency.Store, outgoing []idempotency.Outgoing) error {
+	dynamo, ok := store.(*dynamostore.Store)
+	if !ok {
+		return fmt.Errorf("the store is a %T", store)
+	}
+	return dynamo.InTxPublish(ctx, outgoing)
 }
 
 func dynamoDBLocal(t *testing.T) *dynamodb.Client {

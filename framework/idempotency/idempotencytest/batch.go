@@ -14,10 +14,10 @@ import (
 func batchCases() []testCase {
 	var all []testCase
 	for _, n := range []int{1, 25, 26, 100} {
-		all = append(all, testCase{fmt.Sprintf("a batch of %d keys has a result for each, in order", n), func(s *suite) { mixedBatch(s, n) }})
+		all = append(all, testCase{name: fmt.Sprintf("a batch of %d keys has a result for each, in order", n), test: func(s *suite) { mixedBatch(s, n) }})
 	}
 	return append(all,
-		testCase{"a batch of fresh keys is claimed and settled whole", func(s *suite) {
+		testCase{name: "a batch of fresh keys is claimed and settled whole", test: func(s *suite) {
 			var requests []idempotency.ClaimRequest
 			var done []idempotency.Settlement
 			for i := range 100 {
@@ -37,7 +37,7 @@ func batchCases() []testCase {
 				}
 			}
 		}},
-		testCase{"an empty batch is nothing", func(s *suite) {
+		testCase{name: "an empty batch is nothing", test: func(s *suite) {
 			if got := s.claim(); len(got) != 0 {
 				s.t.Errorf("Claim() = %v", got)
 			}
@@ -45,7 +45,7 @@ func batchCases() []testCase {
 				s.t.Errorf("Settle() = %v", got)
 			}
 		}},
-		testCase{"a key twice in one call is refused", func(s *suite) {
+		testCase{name: "a key twice in one call is refused", test: func(s *suite) {
 			// Whoever sends it has lost count of its messages: one of the two
 			// would be told that it may work beside the other.
 			other := s.request("a", 0)

@@ -9,25 +9,25 @@ import (
 
 func claimCases() []testCase {
 	return []testCase{
-		{"done work is not worked again", func(s *suite) {
+		{name: "R7 done work is not worked again", test: func(s *suite) {
 			r := s.request("a", 0)
 			s.claimed(r, 1)
 			s.settled(complete(r))
 			s.completed(s.request("b", time.Second))
 			s.completed(r) // nor by its own owner
 		}},
-		{"work in progress excludes others until its lease ends", func(s *suite) {
+		{name: "work in progress excludes others until its lease ends", test: func(s *suite) {
 			r := s.request("a", 0)
 			s.claimed(r, 1)
 			s.busy(s.request("b", time.Second), r.Lease)
 			s.settled(complete(r))
 		}},
-		{"a first claim takes nothing over", func(s *suite) {
+		{name: "a first claim takes nothing over", test: func(s *suite) {
 			if got := s.claimed(s.request("a", 0), 1); got.TakenOver {
 				s.t.Error("TakenOver is true")
 			}
 		}},
-		{"a crash holds its key for the lease and no longer", func(s *suite) {
+		{name: "R4 a crash holds its key for the lease and no longer", test: func(s *suite) {
 			crashed := s.request("a", 0)
 			s.claimed(crashed, 1)
 			next := s.request("b", lease+time.Millisecond)
@@ -38,7 +38,7 @@ func claimCases() []testCase {
 			s.settled(complete(next))
 			s.completed(s.request("c", lease+time.Second))
 		}},
-		{"a claim whose response was lost is one's own", func(s *suite) {
+		{name: "R3 a claim whose response was lost is one's own", test: func(s *suite) {
 			r := s.request("a", 0)
 			s.claimed(r, 1)
 			s.claimed(r, 1) // the client's retry
@@ -48,14 +48,14 @@ func claimCases() []testCase {
 			s.busy(s.request("b", time.Second), r.Lease)
 			s.settled(complete(r))
 		}},
-		{"a released claim is not one's own any more", func(s *suite) {
+		{name: "a released claim is not one's own any more", test: func(s *suite) {
 			r := s.request("a", 0)
 			s.claimed(r, 1)
 			s.settled(release(r))
 			s.claimed(r, 2)
 			s.busy(s.request("b", time.Second), r.Lease)
 		}},
-		{"one's own claim is claimed anew when its lease ended", func(s *suite) {
+		{name: "R9 one's own claim is claimed anew when its lease ended", test: func(s *suite) {
 			// Its old lease no longer excludes others: to go on under it would
 			// be to run beside them.
 			r := s.request("a", 0)
@@ -64,14 +64,14 @@ func claimCases() []testCase {
 			s.claimed(again, 2)
 			s.busy(s.request("b", lease+2*time.Second), again.Lease)
 		}},
-		{"without a deadline the claim holds as long as its record", func(s *suite) {
+		{name: "R14 without a deadline the claim holds as long as its record", test: func(s *suite) {
 			r := s.request("a", 0)
 			r.Lease = r.Expires
 			s.claimed(r, 1)
 			s.busy(s.request("b", life), r.Expires)
 			s.claimed(s.request("b", life+time.Second), 2)
 		}},
-		{"keys that contain each other are independent", func(s *suite) {
+		{name: "R17 keys that contain each other are independent", test: func(s *suite) {
 			outer, inner, hashed := s.request("a", 0), s.request("a", 0), s.request("a", 0)
 			inner.Key += "#inner"
 			hashed.Key += "#"
@@ -88,7 +88,7 @@ func claimCases() []testCase {
 			other.Key = hashed.Key
 			s.busy(other, hashed.Lease)
 		}},
-		{"keys are text and nothing else", func(s *suite) {
+		{name: "keys are text and nothing else", test: func(s *suite) {
 			for _, suffix := range []string{`' OR 'a'='a`, `"; --`, "line\nbreak\ttab", "\u00e9\u4e16\U0001F642", "?", " ", strings.Repeat("k", 2048-len(s.key))} {
 				r, twin := s.request("a", 0), s.request("b", time.Second)
 				r.Key += suffix
@@ -109,7 +109,7 @@ func claimCases() []testCase {
 // leases to the millisecond and expiries to the second, rounded up.
 func boundaryCases() []testCase {
 	return []testCase{
-		{"a lease holds to its last millisecond", func(s *suite) {
+		{name: "R15 a lease holds to its last millisecond", test: func(s *suite) {
 			r := s.request("a", 0)
 			r.Lease = r.Lease.Add(1_999_999 * time.Nanosecond)
 			kept := r.Lease.Truncate(time.Millisecond)
@@ -123,13 +123,13 @@ func boundaryCases() []testCase {
 			b.Lease = b.Now.Add(lease)
 			s.claimed(b, 2)
 		}},
-		{"a lease may end before it began", func(s *suite) {
+		{name: "R13 a lease may end before it began", test: func(s *suite) {
 			r := s.request("a", 0)
 			r.Lease = r.Now.Add(-time.Second)
 			s.claimed(r, 1)
 			s.claimed(s.request("b", 0), 2)
 		}},
-		{"a completed record holds to its last second, rounded up", func(s *suite) {
+		{name: "R8 a completed record holds to its last second, rounded up", test: func(s *suite) {
 			r := s.request("a", 0)
 			s.claimed(r, 1)
 			done := complete(r)
@@ -147,7 +147,7 @@ func boundaryCases() []testCase {
 			}
 			s.busy(s.request("c", 2*life+2*time.Second), b.Lease)
 		}},
-		{"an expired record holds nobody, whatever its lease", func(s *suite) {
+		{name: "an expired record holds nobody, whatever its lease", test: func(s *suite) {
 			r := s.request("a", 0)
 			r.Lease = r.Expires.Add(900 * time.Millisecond)
 			r.Expires = r.Lease.Add(50 * time.Millisecond)

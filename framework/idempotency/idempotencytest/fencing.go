@@ -25,7 +25,7 @@ func (s *suite) lost(settlements ...idempotency.Settlement) {
 
 func fencingCases() []testCase {
 	return []testCase{
-		{"an attempt that outlived its lease cannot touch its successor's claim", func(s *suite) {
+		{name: "R9 an attempt that outlived its lease cannot touch its successor's claim", test: func(s *suite) {
 			a, b := s.request("a", 0), s.request("b", lease+time.Second)
 			s.claimed(a, 1)
 			s.claimed(b, 2)
@@ -33,7 +33,7 @@ func fencingCases() []testCase {
 			s.busy(s.request("c", lease+2*time.Second), b.Lease)
 			s.settled(complete(b))
 		}},
-		{"an attempt that outlived its lease cannot touch its successor's completion", func(s *suite) {
+		{name: "R10 an attempt that outlived its lease cannot touch its successor's completion", test: func(s *suite) {
 			a, b := s.request("a", 0), s.request("b", lease+time.Second)
 			s.claimed(a, 1)
 			s.claimed(b, 2)
@@ -41,7 +41,7 @@ func fencingCases() []testCase {
 			s.lost(release(a), complete(a))
 			s.completed(s.request("c", lease+2*time.Second))
 		}},
-		{"an attempt that outlived its lease cannot touch its successor's release", func(s *suite) {
+		{name: "R9 an attempt that outlived its lease cannot touch its successor's release", test: func(s *suite) {
 			a, b := s.request("a", 0), s.request("b", lease+time.Second)
 			s.claimed(a, 1)
 			s.claimed(b, 2)
@@ -49,13 +49,13 @@ func fencingCases() []testCase {
 			s.lost(complete(a), release(a))
 			s.claimed(s.request("c", lease+2*time.Second), 3)
 		}},
-		{"work done late is remembered if nobody took over", func(s *suite) {
+		{name: "work done late is remembered if nobody took over", test: func(s *suite) {
 			a := s.request("a", 0)
 			s.claimed(a, 1)
 			s.settled(complete(a)) // stores take no time for settling: however late
 			s.completed(s.request("b", lease+time.Minute))
 		}},
-		{"a refused duplicate cannot settle what it does not own", func(s *suite) {
+		{name: "R12 a refused duplicate cannot settle what it does not own", test: func(s *suite) {
 			a, b := s.request("a", 0), s.request("b", time.Second)
 			s.claimed(a, 1)
 			s.busy(b, a.Lease)
@@ -63,14 +63,14 @@ func fencingCases() []testCase {
 			s.settled(complete(a))
 			s.lost(release(b), complete(b))
 		}},
-		{"completing twice is completing", func(s *suite) {
+		{name: "R6 completing twice is completing", test: func(s *suite) {
 			a := s.request("a", 0)
 			s.claimed(a, 1)
 			s.settled(complete(a))
 			s.settled(complete(a)) // the response of the first was lost
 			s.completed(s.request("b", time.Second))
 		}},
-		{"releasing twice is releasing", func(s *suite) {
+		{name: "releasing twice is releasing", test: func(s *suite) {
 			a := s.request("a", 0)
 			s.claimed(a, 1)
 			s.settled(release(a))
@@ -78,14 +78,14 @@ func fencingCases() []testCase {
 			s.claimed(s.request("b", time.Second), 2)
 			s.lost(release(a))
 		}},
-		{"releasing does not undo completing", func(s *suite) {
+		{name: "releasing does not undo completing", test: func(s *suite) {
 			a := s.request("a", 0)
 			s.claimed(a, 1)
 			s.settled(complete(a))
 			s.lost(release(a))
 			s.completed(s.request("b", time.Second))
 		}},
-		{"settling an unknown key creates nothing", func(s *suite) {
+		{name: "R25 settling an unknown key creates nothing", test: func(s *suite) {
 			a := s.request("a", 0)
 			s.lost(complete(a), release(a))
 			if rec, found := s.get(s.key); found {
@@ -93,7 +93,7 @@ func fencingCases() []testCase {
 			}
 			s.claimed(a, 1)
 		}},
-		{"an action that is neither is refused", func(s *suite) {
+		{name: "an action that is neither is refused", test: func(s *suite) {
 			a := s.request("a", 0)
 			s.claimed(a, 1)
 			before, _ := s.get(s.key)
@@ -108,7 +108,7 @@ func fencingCases() []testCase {
 				s.t.Errorf("an unknown action changed the record from %+v to %+v", before, after)
 			}
 		}},
-		{"generations strictly increase", generationsIncrease},
+		{name: "generations strictly increase", test: generationsIncrease},
 	}
 }
 
@@ -135,12 +135,12 @@ func generationsIncrease(s *suite) {
 
 func recordCases() []testCase {
 	return []testCase{
-		{"an absent key has no record", func(s *suite) {
+		{name: "an absent key has no record", test: func(s *suite) {
 			if rec, found := s.get(s.key); found {
 				s.t.Fatalf("found %+v", rec)
 			}
 		}},
-		{"a record says what happened to its key", func(s *suite) {
+		{name: "a record says what happened to its key", test: func(s *suite) {
 			a := s.request("a", 0)
 			a.Lease = a.Lease.Add(1_500 * time.Microsecond)
 			a.Expires = a.Expires.Add(time.Nanosecond)
@@ -169,7 +169,7 @@ func recordCases() []testCase {
 				Key: s.key, Status: idempotency.StatusCompleted, Owner: b.Owner, Generation: 2, Expires: epoch().Add(3*life + time.Second),
 			})
 		}},
-		{"a refused claim changes nothing", func(s *suite) {
+		{name: "R12 a refused claim changes nothing", test: func(s *suite) {
 			a := s.request("a", 0)
 			s.claimed(a, 1)
 			before, _ := s.get(s.key)

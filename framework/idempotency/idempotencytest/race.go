@@ -15,28 +15,28 @@ const contenders = 50
 // writes without a condition; under -race, one that shares without a lock.
 func raceCases() []testCase {
 	return []testCase{
-		{"one of many wins a fresh key", func(s *suite) { race(s, 0, 1) }},
-		{"one of many wins a released key", func(s *suite) {
+		{name: "R1 one of many wins a fresh key", test: func(s *suite) { race(s, 0, 1) }},
+		{name: "R1 one of many wins a released key", test: func(s *suite) {
 			r := s.request("before", 0)
 			s.claimed(r, 1)
 			s.settled(release(r))
 			race(s, time.Millisecond, 2)
 		}},
-		{"one of many wins a lapsed key", func(s *suite) {
+		{name: "R2 one of many wins a lapsed key", test: func(s *suite) {
 			s.claimed(s.request("before", 0), 1)
 			race(s, lease+time.Millisecond, 2)
 		}},
-		{"one of many wins a key that expired in progress", func(s *suite) {
+		{name: "R2 one of many wins a key that expired in progress", test: func(s *suite) {
 			s.claimed(s.request("before", 0), 1)
 			race(s, life+2*time.Second, 2)
 		}},
-		{"one of many wins a key that expired completed", func(s *suite) {
+		{name: "R2 one of many wins a key that expired completed", test: func(s *suite) {
 			r := s.request("before", 0)
 			s.claimed(r, 1)
 			s.settled(complete(r))
 			race(s, life+2*time.Second, 2)
 		}},
-		{"nobody wins a completed key", func(s *suite) {
+		{name: "R28 nobody wins a completed key", test: func(s *suite) {
 			r := s.request("before", 0)
 			s.claimed(r, 1)
 			s.settled(complete(r))
@@ -46,7 +46,7 @@ func raceCases() []testCase {
 				}
 			}
 		}},
-		{"nobody wins a live key", func(s *suite) {
+		{name: "R28 nobody wins a live key", test: func(s *suite) {
 			r := s.request("before", 0)
 			s.claimed(r, 1)
 			for i, got := range contend(s, time.Second) {
@@ -55,8 +55,8 @@ func raceCases() []testCase {
 				}
 			}
 		}},
-		{"batches that overlap share their keys out", overlappingBatches},
-		{"a late completion and a takeover exclude each other", lateCompletions},
+		{name: "R1 batches that overlap share their keys out", test: overlappingBatches},
+		{name: "R9 a late completion and a takeover exclude each other", test: lateCompletions},
 	}
 }
 

@@ -7,11 +7,15 @@
 //		idempotencytest.Run(t, func(t *testing.T) idempotency.Store { return newStore(t) })
 //	}
 //
+// Cases whose name begins with R and a number are the races that docs/races.md
+// lists.
+//
 // A store that loses a claim's response, throttles, or is away is beyond it:
 // test those where the store's own requests can be reached.
 package idempotencytest
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"strings"
@@ -28,26 +32,50 @@ import (
 //
 // The suite's clock stands in the year 2090, so that a table's own time-to-live
 // deletes nothing; stores take the time from requests only.
-func Run(t *testing.T, newStore func(t *testing.T) idempotency.Store) {
+func Run(t *testing.T, newStore func(t *testing.T) idempotency.Store, opts ...Option) {
 	t.Helper()
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
 	for i, c := range cases() {
 		t.Run(fmt.Sprintf("%02d %s", i+1, c.name), func(t *testing.T) {
 			t.Parallel()
-			c.test(newSuite(t, newStore(t)))
+			if c.outbox && o.commit == nil {
+				t.Skip("idempotencytest: Run was given no WithOutbox, so nothing can commit events")
+			}
+			s := newSuite(t, newStore(t))
+			s.commit = o.commit
+			c.test(s)
 		})
 	}
 }
 
+// Option adds to what Run tests.
+type Option func(*options)
+
+type options struct{ commit Commit }
+
+// A Commit commits the claim of ctx in the store's own way, without any writes
+// of a handler's, and leaves outgoing in the record; with no outgoing events it
+// completes the record.
+type Commit func(ctx context.Context, store idempotency.Store, outgoing []idempotency.Outgoing) error
+
+// WithOutbox lets Run test the events that a transaction leaves in a record
+// ([idempotency.ClaimResult].Pending). Without it, those cases are skipped.
+func WithOutbox(commit Commit) Option { return func(o *options) { o.commit = commit } }
+
 type testCase struct {
-	name string
-	test func(s *suite)
+	name   string
+	test   func(s *suite)
+	outbox bool // needs WithOutbox
 }
 
 // cases begins with the one that matters most: a store that forgets to free a
 // failed key loses messages, and every other mistake only repeats work.
 func cases() []testCase {
-	all := []testCase{{"failed work is worked again", failedWorkAgain}}
-	for _, part := range [][]testCase{claimCases(), boundaryCases(), fencingCases(), recordCases(), batchCases(), raceCases()} {
+	all := []testCase{{name: "failed work is worked again", test: failedWorkAgain}}
+	for _, part := range [][]testCase{claimCases(), boundaryCases(), fencingCases(), recordCases(), batchCases(), fingerprintCases(), outboxCases(), raceCases()} {
 		all = append(all, part...)
 	}
 	return all
@@ -77,9 +105,10 @@ func epoch() time.Time { return time.Date(2090, 1, 2, 3, 4, 5, 0, time.UTC) }
 // suite is one case: a store, and a key that differs between runs, as a table
 // may outlive them.
 type suite struct {
-	t     *testing.T
-	store idempotency.Store
-	key   string
+	t      *testing.T
+	store  idempotency.Store
+	commit Commit
+	key    string
 }
 
 func newSuite(t *testing.T, store idempotency.Store) *suite {

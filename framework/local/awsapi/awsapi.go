@@ -22,6 +22,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/sluice-go/sluice/framework/local"
 )
@@ -60,6 +61,9 @@ type Response struct {
 
 const maximumBody = 16 << 20
 
+// bodyDeadline is how long a request's body may take.
+const bodyDeadline = 30 * time.Second
+
 // New makes the handler.
 func New(engine *local.Engine, opts *Options) http.Handler {
 	s := &server{engine: engine}
@@ -78,13 +82,16 @@ var credential = regexp.MustCompile(`Credential=([^/, ]+)/`)
 
 // ServeHTTP implements [http.Handler].
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	release := s.engine.Hold()
-	defer release()
+	// A client that stalls must not hold the clock, nor the connection for ever.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyDeadline)) //nolint:forbidigo // of a socket; not every ResponseWriter has one
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maximumBody))
 	if err != nil {
 		http.Error(w, "the request's body cannot be read: "+err.Error(), http.StatusBadRequest)
 		return
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	release := s.engine.Hold()
+	defer release()
 	req, protocol := s.route(r, body)
 	if match := credential.FindStringSubmatch(r.Header.Get("Authorization")); match != nil {
 		req.call.AccessKeyID = match[1]

@@ -134,7 +134,7 @@ func (h *Host) listen(ctx context.Context) error {
 		return fmt.Errorf("local runtime: listen address %q: %w", h.opts.Listen, err)
 	}
 	if !h.opts.AllowRemote && !addr.IP.IsLoopback() {
-		return fmt.Errorf("local runtime: %q is not a loopback address, and nothing here is authenticated: listen on 127.0.0.1, or allow remote access on purpose", h.opts.Listen)
+		return fmt.Errorf("local runtime: %q is not a loopback address, and nothing here is authenticated: listen on 127.0.0.1, or allow remote access on purpose (--allow-remote)", h.opts.Listen)
 	}
 	var lc net.ListenConfig
 	h.listener, err = lc.Listen(ctx, "tcp", h.opts.Listen)
@@ -149,7 +149,7 @@ func (h *Host) serve() {
 	mux := http.NewServeMux()
 	mux.Handle("/lambda-runtime/", h.Lambda.Handler())
 	mux.Handle("/", api)
-	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	ctx, stop := context.WithCancel(context.Background())
 	h.stop = stop
 	h.done.Go(func() { _ = h.Engine.Run(ctx, h.opts.FastForward) })
