@@ -164,7 +164,7 @@ func TestErrorsSayNil(t *testing.T) {
 	}
 	for err, want := range map[error]bool{
 		base: false, consumer.Permanent(base): true, consumer.RetryAfter(0, base): false, consumer.RetryAfter(0, consumer.Permanent(base)): true,
-		errors.Join(base, consumer.Permanent(base)): true, &consumer.DecodeError{Err: base}: true, &consumer.UnknownTypeError{}: true, consumer.Skip(""): false,
+		errors.Join(base, consumer.Permanent(base)): false, &consumer.DecodeError{Err: base}: true, &consumer.UnknownTypeError{}: true, consumer.Skip(""): false,
 	} {
 		if got := consumer.IsPermanent(err); got != want {
 			t.Errorf("IsPermanent(%v) = %t", err, got)

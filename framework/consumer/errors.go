@@ -8,8 +8,8 @@ import (
 
 // Permanent says that no delivery of this message can ever succeed. The message
 // goes to the dead-letter sink and is settled; without a sink, or if the send
-// fails, it is retried like any other error, so that it is never lost.
-// Permanent(nil) is nil.
+// fails, it is retried like any other error, so that it is never lost. So it is
+// if the error is joined with others: those may pass. Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil

@@ -33,7 +33,7 @@ func TestHandlerResults(t *testing.T) {
 		"wrapped RetryAfter":          {handle: func() error { return wrap(consumer.RetryAfter(77*time.Second, errWork)) }, reported: true, hidden: 77 * time.Second},
 		"wrapped Skip":                {handle: func() error { return wrap(consumer.Skip("why")) }, status: idempotency.StatusCompleted},
 		"Skip joined with a failure":  {handle: func() error { return errors.Join(consumer.Skip("why"), errWork) }, reported: true},
-		"Permanent joined":            {handle: func() error { return errors.Join(errWork, consumer.Permanent(errWork)) }, letter: true, status: idempotency.StatusInProgress},
+		"Permanent joined":            {handle: func() error { return errors.Join(errWork, consumer.Permanent(errWork)) }, reported: true},
 		"RetryAfter of a Permanent":   {handle: func() error { return consumer.RetryAfter(time.Second, consumer.Permanent(errWork)) }, letter: true, status: idempotency.StatusInProgress},
 		"RetryAfter of part a second": {handle: func() error { return consumer.RetryAfter(1500*time.Millisecond, errWork) }, reported: true, hidden: 2 * time.Second},
 		"RetryAfter beyond SQS":       {handle: func() error { return consumer.RetryAfter(48*time.Hour, errWork) }, reported: true, hidden: 12*time.Hour - 15*time.Minute},

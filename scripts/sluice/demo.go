@@ -27,7 +27,7 @@ type demoCmd struct {
 }
 
 // restLimit bounds the real time of one act.
-const restLimit = 90 * time.Second
+const restLimit = 30 * time.Second
 
 // Run is called by the command line's parser.
 func (c *demoCmd) Run(ctx context.Context, a *app) error {
@@ -66,7 +66,9 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	if w.chaos != nil {
-		w.chaos.judge(result)
+		w.chaos.judge(result) // faults may send to a dead-letter queue what the story has settled
+	} else {
+		result.Problems = append(result.Problems, result.deviations...)
 	}
 	if a.cli.JSON {
 		err = a.printJSON(result)

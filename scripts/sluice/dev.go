@@ -7,8 +7,11 @@ import (
 	"maps"
 	"slices"
 	"text/tabwriter"
+	"time"
 
+	"github.com/sluice-go/sluice/framework/local"
 	"github.com/sluice-go/sluice/framework/local/host"
+	"github.com/sluice-go/sluice/framework/local/lambdaapi"
 )
 
 // devCmd runs the stack until it is interrupted.
@@ -25,7 +28,7 @@ func (c *devCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	h, err := p.start(ctx, a, host.Options{
-		Listen: c.Listen, AllowRemote: c.AllowRemote, FastForward: c.FastForward, Log: a.stderr,
+		Listen: c.Listen, AllowRemote: c.AllowRemote, FastForward: c.FastForward, Log: a.stderr, Journal: a.tell, Observe: a.tellProcess,
 	})
 	if err != nil {
 		return err
@@ -41,6 +44,29 @@ func (c *devCmd) Run(ctx context.Context, a *app) error {
 	<-ctx.Done()
 	a.say("\nstopping")
 	return h.Close()
+}
+
+// tell prints what a developer would miss: what the runtime refuses, and what
+// happens to messages whose invocation failed as a whole.
+func (a *app) tell(e local.Entry) {
+	switch {
+	case e.Kind == local.Warning:
+		a.say("notice: %s", e.Detail)
+	case e.Kind == local.InvocationEnded && e.Cause != "ok" && len(e.MessageIDs) > 0:
+		a.say("notice: %s failed (%s): %d messages of %s come back when their visibility timeout ends", e.Function, e.Cause, len(e.MessageIDs), e.Queue)
+	case e.Kind == local.AsyncRetry:
+		a.say("notice: %s failed, try %d; the next is at %s", e.Function, e.Attempt, e.VisibleAt.Format(time.TimeOnly))
+	case e.Kind == local.AsyncFailed:
+		a.say("notice: %s failed for good (%s): the event went to %s", e.Function, e.Cause, e.Target)
+	case e.Kind == local.MessageDeadLettered:
+		a.say("notice: message %s of %s was received %d times and is moved to %s", e.MessageID, e.Queue, e.ReceiveCount, e.Target)
+	}
+}
+
+func (a *app) tellProcess(e lambdaapi.Event) {
+	if e.Kind == lambdaapi.ProcessExited && e.Reason != "" && e.RequestID != "" {
+		a.say("notice: a process of %s ended in the middle of an invocation: %s", e.Function, e.Reason)
+	}
 }
 
 // start builds the handlers that the template names, and starts the runtime.
@@ -83,7 +109,7 @@ func printResources(out io.Writer, h *host.Host) error {
 	for _, name := range slices.Sorted(maps.Keys(h.Topology.Outputs)) {
 		fmt.Fprintf(w, "output\t%s\t%s\n", name, h.Topology.Outputs[name])
 	}
-	fmt.Fprintf(w, "\nTry:\taws --endpoint-url %s sqs list-queues\n", h.URL())
+	fmt.Fprintf(w, "\nTry:\tAWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=us-east-1 aws --endpoint-url %s sqs list-queues\n", h.URL())
 	fmt.Fprintln(w, "Stop with Ctrl-C. What is in memory is gone then.")
 	return w.Flush()
 }

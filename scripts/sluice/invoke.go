@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/sluice-go/sluice/framework/consumer"
 	"github.com/sluice-go/sluice/framework/local/host"
 )
 
@@ -34,7 +35,7 @@ func (c *invokeCmd) Run(ctx context.Context, a *app) error {
 		return usage("event file: %w", err)
 	}
 	if !json.Valid(event) {
-		return usage("event file %s is not JSON: Lambda only sends JSON; see events/sam for examples", c.Event)
+		return usage("event file %s is not JSON: Lambda only sends JSON; in the form of a Lambda event, as {\"Records\": [...]}", c.Event)
 	}
 	packages, err := p.choose([]string{c.Handler})
 	if err != nil {
@@ -65,8 +66,29 @@ func (c *invokeCmd) Run(ctx context.Context, a *app) error {
 	} else {
 		fmt.Fprintf(a.stdout, "%s\n", result.Payload)
 	}
-	if result.FunctionError != "" {
+	if result.FunctionError != "" || !settled(result.Payload) || a.deadLetters(h) > 0 {
 		return &exitError{exitNo, nil}
 	}
 	return nil
+}
+
+// settled reports whether a function's answer names no message to be retried.
+func settled(answer []byte) bool {
+	var response struct {
+		Failures []json.RawMessage `json:"batchItemFailures"`
+	}
+	return json.Unmarshal(answer, &response) != nil || len(response.Failures) == 0
+}
+
+// deadLetters says which messages the function refused for good.
+func (a *app) deadLetters(h *host.Host) (n int) {
+	for _, q := range h.Engine.Queues() {
+		for _, m := range q.Snapshot() {
+			if reason, ok := m.Attributes[consumer.AttributeReason]; ok {
+				n++
+				a.say("dead letter in %s: %s", q.Name(), reason.StringValue)
+			}
+		}
+	}
+	return n
 }

@@ -10,7 +10,8 @@
 // 0: done, and what was asked holds. 1: it ran, and the answer is no (a demo
 // that lost or doubled something, an invocation that failed). 2: the command
 // line or its input is wrong. 3: it could not run (a build failed, a port is
-// taken, a template is missing). 130: interrupted.
+// taken, a template is missing). 130: interrupted before it was done; dev, which
+// runs until it is interrupted, then exits with 0.
 package main
 
 import (
@@ -36,9 +37,10 @@ const (
 
 // cli is the command line.
 type cli struct {
-	JSON    bool   `help:"Print one JSON object instead of text." name:"json"`
-	Dir     string `help:"Directory of the module; default: the nearest go.mod above the working directory." type:"existingdir" placeholder:"DIR"`
-	Verbose bool   `help:"Print what the functions log." short:"v"`
+	JSON     bool   `help:"Print one JSON object instead of text." name:"json"`
+	Dir      string `help:"Directory of the module; default: the nearest go.mod above the working directory." type:"existingdir" placeholder:"DIR"`
+	Template string `help:"Synthesized template to take the resources from; default: the one of the CDK app in infra/." type:"existingfile" placeholder:"FILE"`
+	Verbose  bool   `help:"Print what the functions log." short:"v"`
 
 	Demo   demoCmd   `cmd:"" help:"Play the sample shop's story on a virtual clock, with real handler binaries, and check that nothing is lost or doubled."`
 	Dev    devCmd    `cmd:"" help:"Run the stack locally until interrupted: SQS, SNS, EventBridge and DynamoDB on one port, with the real handlers."`
@@ -56,6 +58,7 @@ type app struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop)                                   // a second Ctrl-C ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) //nolint:gocritic // stop matters to a process that goes on
 }
 

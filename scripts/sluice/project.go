@@ -52,9 +52,17 @@ type template struct {
 // golden one, whichever was made from the sources as they are. If neither was,
 // it synthesizes, where Node is.
 func (p project) template(ctx context.Context, a *app) (template, error) {
+	if path := a.cli.Template; path != "" {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return template{}, usage("template: %w", err)
+		}
+		name, _, _ := strings.Cut(filepath.Base(path), ".")
+		return template{name, path, text}, nil
+	}
 	want, err := digest.Of(p.root)
 	if err != nil {
-		return template{}, fmt.Errorf("%w\nThe local runtime takes its resources from a CDK app in infra/", err)
+		return template{}, fmt.Errorf("%w\nThe local runtime takes its resources from the template of a CDK app in infra/ (see \"In your own module\" in Sluice's README), or from a synthesized template that you name with --template", err)
 	}
 	if t, ok, err := p.current(want); ok || err != nil {
 		return t, err

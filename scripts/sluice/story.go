@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -50,12 +51,15 @@ type trouble struct {
 	times    int
 }
 
+// failingSale is the payment that is never booked.
+const failingSale = "pay-o-1007"
+
 func troubles() []trouble {
 	return []trouble{
 		{contains: "charge pay-o-1004", times: 1},
 		{contains: "charge pay-o-1005"},
 		{contains: "receipt o-1006", times: 2},
-		{contains: "sale pay-o-1007"},
+		{contains: "sale " + failingSale},
 	}
 }
 
@@ -142,6 +146,17 @@ func orderEffects(id string) map[string]string {
 		delete(effects, "charge-payment") // it always fails
 	}
 	return effects
+}
+
+// payments are those that the story's orders must lead to.
+func (s *story) payments() []string {
+	var ids []string
+	for _, sc := range s.toTopic {
+		if id, ok := strings.CutPrefix(sc.effects["charge-payment"], "charge "); ok {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 func (s *story) order(ctx context.Context, label string, e interface {

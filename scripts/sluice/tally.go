@@ -40,6 +40,7 @@ type pair struct {
 
 	id     string // the innermost envelope's
 	effect string // in the ledger
+	expect string // the place that the story has for it; empty if anything goes
 }
 
 // The places in which a message can end.
@@ -76,6 +77,9 @@ type outcome struct {
 	Faults   map[string]int `json:"faults,omitempty"` // that were made, by kind
 
 	Problems []string `json:"problems"` // what does not add up
+
+	// deviations are from the story: problems, unless chaos was to play too.
+	deviations []string
 }
 
 func (o *outcome) good() bool {
@@ -109,6 +113,11 @@ func count(h *host.Host, s *story, entries []local.Entry) (*outcome, error) {
 		default:
 			p.Place = lostPlace
 			c.o.Totals.Lost++
+		}
+	}
+	for _, p := range c.o.Messages {
+		if p.Place != p.expect {
+			c.deviates("%s at %s is %s, and the story has it %s", p.Message, p.Consumer, p.Place, p.expect)
 		}
 	}
 	c.o.Totals.Published += len(c.o.Messages)
@@ -146,6 +155,10 @@ type counter struct {
 
 func (c *counter) problem(format string, args ...any) {
 	c.o.Problems = append(c.o.Problems, fmt.Sprintf(format, args...))
+}
+
+func (c *counter) deviates(format string, args ...any) {
+	c.o.deviations = append(c.o.deviations, fmt.Sprintf(format, args...))
 }
 
 func (c *counter) readLedger(table string) error {
@@ -203,7 +216,15 @@ func (c *counter) findPairs(s *story) {
 			payment := paymentOf(e.Body)
 			captured[payment] = true
 			sc := scene{label: "captured " + payment, effects: map[string]string{"record-sale": "sale " + payment}}
+			if payment == failingSale {
+				sc.effects = nil
+			}
 			c.add(sc, "record-sale", e.EventID)
+		}
+	}
+	for _, payment := range s.payments() {
+		if !captured[payment] {
+			c.deviates("payment %s was never captured", payment)
 		}
 	}
 	for _, missing := range slices.Concat(topic, stock, bus) {
@@ -220,7 +241,11 @@ func (c *counter) findPairs(s *story) {
 }
 
 func (c *counter) add(sc scene, consumer, id string) {
-	c.o.Messages = append(c.o.Messages, &pair{Message: sc.label, Consumer: consumer, id: id, effect: sc.effects[consumer]})
+	p := &pair{Message: sc.label, Consumer: consumer, id: id, effect: sc.effects[consumer], expect: deadPlace}
+	if p.effect != "" {
+		p.expect = settledPlace
+	}
+	c.o.Messages = append(c.o.Messages, p)
 }
 
 func paymentOf(event string) string {
