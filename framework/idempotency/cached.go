@@ -15,7 +15,8 @@ import (
 // table by hand takes effect. Only completions are remembered; everything else
 // is the store's to say. It is safe for concurrent use.
 //
-// Fresh keys gain nothing by it: use it where duplicates come in bursts.
+// Fresh keys gain nothing by it: use it where duplicates come in bursts. It has
+// no InTx: handlers use that of the store which it wraps.
 func Cached(store Store, size int) Store {
 	return &cached{Store: store, size: max(size, 1), entries: map[string]*list.Element{}, recent: list.New()}
 }

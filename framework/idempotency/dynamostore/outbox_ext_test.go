@@ -140,3 +140,17 @@ func TestR19InTxPublishRefusesTooMuch(t *testing.T) {
 		t.Error("the claim counts as committed")
 	}
 }
+
+// A takeover without a fingerprint forgets the one before: it was of a message
+// that failed.
+func TestTakeoverForgetsTheFingerprint(t *testing.T) {
+	t.Parallel()
+	_, store := newStore(t)
+	first := requests(1, "first", base())
+	first[0].Fingerprint = "x.v1:old:"
+	claimAll(t, store, first, idempotency.Claimed)
+	claimAll(t, store, requests(1, "second", base().Add(time.Hour)), idempotency.Claimed)
+	if rec, _, err := store.Get(t.Context(), first[0].Key); err != nil || rec.Fingerprint != "" {
+		t.Errorf("record = %+v, %v", rec, err)
+	}
+}

@@ -39,6 +39,8 @@ func (s *Store) takeOverStatement(req idempotency.ClaimRequest, seen item) types
 	if req.Fingerprint != "" {
 		b.WriteString(` SET "validation"=?`)
 		params = append(params, str(req.Fingerprint))
+	} else if seen["validation"] != nil {
+		b.WriteString(` REMOVE "validation"`) // of another message, perhaps
 	}
 	if rec := seen.record(); len(rec.Pending) > 0 && pending(rec, req) == nil {
 		b.WriteString(` REMOVE "outbox"`)
