@@ -116,7 +116,7 @@ func (c *Consumer) observe(ctx context.Context, inv *invocation, started time.Ti
 	}
 }
 
-func recoverObserver(c *Consumer, ctx context.Context) { //nolint:revive // deferred with what it needs
+func recoverObserver(c *Consumer, ctx context.Context) {
 	if p := recover(); p != nil {
 		c.log().ErrorContext(ctx, "observer panicked: the messages are not touched by it", "consumer", c.name, "panic", p)
 	}

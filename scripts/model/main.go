@@ -75,7 +75,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	for _, name := range []string{"Claims.tla", "Claims.cfg"} {
-		text, err := os.ReadFile(filepath.Join(source, name)) //nolint:gosec // of the repository
+		text, err := os.ReadFile(filepath.Join(source, name))
 		if err != nil {
 			return err
 		}
@@ -143,8 +143,8 @@ func locate(ctx context.Context, dir, jar string) (string, error) {
 	copied := func(more ...string) ([]byte, error) {
 		args := append([]string{"-q", "-B"}, more...)
 		args = append(args, "dependency:copy", "-Dartifact="+artifact, "-DoutputDirectory="+dir)
-		cmd := exec.CommandContext(ctx, mvn, args...) //nolint:gosec // our own arguments
-		cmd.Dir = dir                                 // no project
+		cmd := exec.CommandContext(ctx, mvn, args...)
+		cmd.Dir = dir // no project
 		return cmd.CombinedOutput()
 	}
 	if _, err := copied("-o"); err != nil {
@@ -153,7 +153,7 @@ func locate(ctx context.Context, dir, jar string) (string, error) {
 		}
 	}
 	path := filepath.Join(dir, jarName)
-	b, err := os.ReadFile(path) //nolint:gosec // what Maven wrote
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return "", err
 	}
@@ -165,7 +165,7 @@ func locate(ctx context.Context, dir, jar string) (string, error) {
 
 // check runs TLC once.
 func check(ctx context.Context, dir, jar string, r modelRun) (got result, printed string, err error) {
-	base, err := os.ReadFile(filepath.Join(dir, "Claims.cfg")) //nolint:gosec // our own copy
+	base, err := os.ReadFile(filepath.Join(dir, "Claims.cfg"))
 	if err != nil {
 		return got, "", err
 	}
@@ -179,7 +179,7 @@ func check(ctx context.Context, dir, jar string, r modelRun) (got result, printe
 	ctx, cancel := context.WithTimeout(ctx, perRun)
 	defer cancel()
 	// TLC's own scratch goes with dir.
-	cmd := exec.CommandContext(ctx, "java", "-XX:+UseParallelGC", "-Xmx2g", "-Djava.io.tmpdir="+dir, "-cp", jar, //nolint:gosec // our own arguments
+	cmd := exec.CommandContext(ctx, "java", "-XX:+UseParallelGC", "-Xmx2g", "-Djava.io.tmpdir="+dir, "-cp", jar,
 		"tlc2.TLC", "-workers", "2", "-metadir", filepath.Join(dir, "states"), "-config", "Run.cfg", "Claims.tla")
 	cmd.Dir = dir
 	var out bytes.Buffer

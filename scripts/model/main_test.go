@@ -14,7 +14,7 @@ func read(t *testing.T, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := os.ReadFile(filepath.Join(dir, name)) //nolint:gosec // of the repository
+	b, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestWithoutJava(t *testing.T) {
 	if _, err := locate(t.Context(), dir, ""); !errors.Is(err, errSkip) || !strings.Contains(err.Error(), "java") {
 		t.Errorf("without java: %v", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "java"), []byte("#!/bin/sh\n"), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(filepath.Join(dir, "java"), []byte("#!/bin/sh\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := locate(t.Context(), dir, ""); !errors.Is(err, errSkip) || !strings.Contains(err.Error(), "mvn") {

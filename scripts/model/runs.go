@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 )
@@ -21,9 +23,7 @@ func runs() []modelRun {
 	single := map[string]string{"Messages": "{1}"}
 	with := func(more ...string) map[string]string {
 		m := map[string]string{}
-		for k, v := range single {
-			m[k] = v
-		}
+		maps.Copy(m, single)
 		for i := 0; i+1 < len(more); i += 2 {
 			m[more[i]] = more[i+1]
 		}
@@ -62,7 +62,7 @@ func (r modelRun) config(base string) (string, error) {
 	}
 	if r.liveness {
 		if strings.Count(base, "\nSYMMETRY Alike\n") != 1 {
-			return "", fmt.Errorf("the line SYMMETRY Alike must be once in Claims.cfg: TLC checks liveness without it")
+			return "", errors.New("the line SYMMETRY Alike must be once in Claims.cfg: TLC checks liveness without it")
 		}
 		base = strings.Replace(base, "\nSYMMETRY Alike\n", "\nPROPERTY Settles\n", 1)
 	}

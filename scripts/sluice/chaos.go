@@ -41,7 +41,7 @@ type effect struct {
 
 func newChaos(seed uint64) *chaos {
 	return &chaos{
-		rand: rand.New(rand.NewPCG(seed, 0xc4a05)), //nolint:gosec // faults need no secrecy
+		rand: rand.New(rand.NewPCG(seed, 0xc4a05)),
 		made: map[string]int{}, open: map[string][]effect{}, cuts: map[string]int{}, done: map[string]bool{}, limit: 60,
 	}
 }
@@ -122,15 +122,15 @@ func (c *chaos) cut(token string) {
 
 // account follows effects and completions that took effect.
 func (c *chaos) account(token string, call *awsapi.Call) {
-	switch {
-	case call.Operation == "UpdateItem":
+	switch call.Operation {
+	case "UpdateItem":
 		var in struct {
 			Key struct{ Consumer, Effect struct{ S string } }
 		}
 		if json.Unmarshal(call.Body, &in) == nil && in.Key.Effect.S != "" {
 			c.open[token] = append(c.open[token], effect{in.Key.Consumer.S + " " + in.Key.Effect.S, recordKey(in.Key.Consumer.S, in.Key.Effect.S)})
 		}
-	case call.Operation == "BatchExecuteStatement":
+	case "BatchExecuteStatement":
 		var in struct {
 			Statements []struct {
 				Statement  string

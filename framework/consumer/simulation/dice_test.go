@@ -14,7 +14,7 @@ func (d *dice) next() uint64 {
 }
 
 // n returns a number in [0, k).
-func (d *dice) n(k int) int { return int(d.next() % uint64(k)) } //nolint:gosec // k is small and positive
+func (d *dice) n(k int) int { return int(d.next() % uint64(k)) }
 
 // chance is true permille times out of a thousand.
 func (d *dice) chance(permille int) bool { return d.n(1000) < permille }
@@ -22,7 +22,7 @@ func (d *dice) chance(permille int) bool { return d.n(1000) < permille }
 // dur returns a duration in [lo, hi), to the nanosecond: events that draw their
 // time do not share an instant.
 func (d *dice) dur(lo, hi time.Duration) time.Duration {
-	return lo + time.Duration(d.next()%uint64(hi-lo)) //nolint:gosec // hi is above lo
+	return lo + time.Duration(d.next()%uint64(hi-lo))
 }
 
 // pick returns the index of one of the weights.
@@ -64,7 +64,7 @@ const (
 func (w *world) dice(s site, a, b, c int) dice {
 	d := dice(w.seed)
 	for _, v := range [...]int{int(s), a, b, c} {
-		d = dice(d.next() ^ uint64(v)*0xd6e8feb86659fd93) //nolint:gosec // a hash
+		d = dice(d.next() ^ uint64(v)*0xd6e8feb86659fd93)
 	}
 	return d
 }

@@ -64,12 +64,7 @@ const (
 )
 
 func (inv *invocation) owns(owner string) bool {
-	for _, o := range inv.owners {
-		if o == owner {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(inv.owners, owner)
 }
 
 type invocationKey struct{}

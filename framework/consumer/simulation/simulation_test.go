@@ -44,7 +44,7 @@ func bubble(t *testing.T, f func(l *lab)) {
 func TestSimulation(t *testing.T) {
 	t.Parallel()
 	schedules := environment(t, "SLUICE_SIM_SCHEDULES", defaultSchedules)
-	from := uint64(environment(t, "SLUICE_SIM_FROM", 1)) //nolint:gosec // not negative
+	from := uint64(environment(t, "SLUICE_SIM_FROM", 1))
 	if seed, set := os.LookupEnv("SLUICE_SIM_SEED"); set {
 		n, err := strconv.ParseUint(seed, 10, 64)
 		if err != nil {
@@ -54,7 +54,7 @@ func TestSimulation(t *testing.T) {
 		return
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	s := &session{t: t, end: from + uint64(schedules), next: from} //nolint:gosec // the same
+	s := &session{t: t, end: from + uint64(schedules), next: from}
 	for _, seed := range keptSeeds(t) {
 		bubble(t, func(l *lab) { s.take(simulate(l, seed, false)) })
 	}
@@ -213,7 +213,7 @@ func keptSeeds(t *testing.T) (seeds []uint64) {
 func keep(t *testing.T, failed []*world) {
 	t.Helper()
 	known := keptSeeds(t)
-	f, err := os.OpenFile(keptFile(), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // a file of the repository
+	f, err := os.OpenFile(keptFile(), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		t.Errorf("failing seeds not kept: %v", err)
 		return
