@@ -68,7 +68,7 @@ chaos() {
       cat "$logs/chaos-run.log"
       return 1
     fi
-    if [ "$seed" -ge 40 ] && [ $(($(date +%s) - begin)) -gt 480 ]; then
+    if [ "$seed" -ge 40 ] && [ $(($(date +%s) - begin)) -gt "${SLUICE_CHAOS_SECONDS:-480}" ]; then
       break
     fi
   done

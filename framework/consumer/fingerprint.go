@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -79,7 +78,8 @@ func (e *MismatchError) Error() string {
 	if len(e.Fields) > 0 {
 		which = "it differs in " + strings.Join(e.Fields, ", ")
 	}
-	return fmt.Sprintf("message has the idempotency key %q of another message, but %s: give different work different keys", e.Key, which)
+	// Without the key itself: this is logged, and keys may be personal data.
+	return "message has the idempotency key of another message, but " + which + ": give different work different keys"
 }
 
 // mismatch compares the fingerprints of two messages under one key. Those of

@@ -14,6 +14,7 @@ import (
 	"github.com/sluice-go/sluice/framework/awsio"
 	"github.com/sluice-go/sluice/framework/consumer"
 	"github.com/sluice-go/sluice/framework/publisher"
+	"github.com/sluice-go/sluice/framework/telemetry"
 )
 
 func main() { consumer.Main(setup) }
@@ -28,7 +29,7 @@ func setup(ctx context.Context) (*consumer.Consumer, error) {
 		return nil, err
 	}
 	bus := publisher.EventBridge(eventbridge.NewFromConfig(aws.Config), os.Getenv("BUS_NAME"), "shop.payments")
-	return newConsumer(payments, bus.Publish, aws.Option())
+	return newConsumer(payments, bus.Publish, aws.Option(), telemetry.FromEnv(ctx).Option())
 }
 
 // newConsumer is what the test builds too.

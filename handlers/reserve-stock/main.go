@@ -10,6 +10,7 @@ import (
 	stockv1 "github.com/sluice-go/sluice/events/stock/v1"
 	"github.com/sluice-go/sluice/framework/awsio"
 	"github.com/sluice-go/sluice/framework/consumer"
+	"github.com/sluice-go/sluice/framework/telemetry"
 )
 
 func main() { consumer.Main(setup) }
@@ -23,7 +24,7 @@ func setup(ctx context.Context) (*consumer.Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newConsumer(stock, aws.Option())
+	return newConsumer(stock, aws.Option(), telemetry.FromEnv(ctx).Option())
 }
 
 // newConsumer is what the test builds too.

@@ -10,6 +10,7 @@ import (
 	ordersv2 "github.com/sluice-go/sluice/events/orders/v2"
 	"github.com/sluice-go/sluice/framework/awsio"
 	"github.com/sluice-go/sluice/framework/consumer"
+	"github.com/sluice-go/sluice/framework/telemetry"
 	"github.com/sluice-go/sluice/handlers/internal/shop"
 )
 
@@ -26,7 +27,7 @@ func setup(ctx context.Context) (*consumer.Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newConsumer(ledger, aws.Option())
+	return newConsumer(ledger, aws.Option(), telemetry.FromEnv(ctx).Option())
 }
 
 // newConsumer is what the test builds too.

@@ -46,6 +46,8 @@ func rules() []rule {
 			why:   "the consumer knows AWS's events, not AWS's clients",
 		},
 		{from: module + "/framework/idempotency", direct: []string{}, why: "the protocol is for any store"},
+		{from: module + "/framework/awsio/**", never: []string{module + "/framework/telemetry"}, why: "only main packages choose telemetry"},
+		{from: module + "/framework/publisher", never: []string{module + "/framework/telemetry"}, why: "only main packages choose telemetry"},
 		{from: module + "/framework/env", direct: []string{}, why: "infrastructure and runtime share it and nothing else"},
 		{
 			from:  module + "/framework/**",
