@@ -43,7 +43,7 @@ func messageContext(t testing.TB, key string) context.Context {
 	t.Helper()
 	var got context.Context
 	c, err := consumer.NewSQS("charge-payment", func(ctx context.Context, _ consumer.Message[placed]) error {
-		got := ctx
+		got = ctx //nolint:fatcontext // it is what is wanted
 		return nil
 	}, consumer.WithIdempotency(idempotency.NewMemory()), consumer.WithLogger(slog.New(slog.DiscardHandler)))
 	if err != nil {
