@@ -297,7 +297,7 @@ func TestContextsThatKnowNothing(t *testing.T) {
 	for name, ctx := range map[string]context.Context{
 		"nil": none, "empty": context.Background(),
 		"no invocation": lambdacontext.NewContext(context.Background(), nil),
-		"wrong trace":   context.WithValue(context.Background(), "x-amzn-trace-id", 1), //nolint:revive // aws-lambda-go's key is a string
+		"wrong trace":   context.WithValue(context.Background(), "x-amzn-trace-id", 1),
 	} {
 		for format, want := range map[telemetry.Format]string{
 			telemetry.JSON: `{"timestamp":"2026-01-02T02:04:05.678Z","level":"INFO","message":"m"}` + "\n",

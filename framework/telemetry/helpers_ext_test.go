@@ -35,7 +35,7 @@ const traceHeader = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42c
 // invocationContext is that of an invocation by aws-lambda-go.
 func invocationContext(ctx context.Context, requestID, trace string) context.Context {
 	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: requestID})
-	return context.WithValue(ctx, "x-amzn-trace-id", trace) //nolint:revive // aws-lambda-go's key is a string
+	return context.WithValue(ctx, "x-amzn-trace-id", trace)
 }
 
 // messageContext is that of a handler that works on a message of key.
