@@ -57,7 +57,7 @@ lint() {
 }
 
 # chaos plays the demo with faults at the wire, on as many seeds as fit into
-# eight minutes, and at least 40.
+# four minutes, and at least 40.
 chaos() {
   go build -o "$tools/bin/sluice" ./scripts/sluice || return 1
   local seed begin
@@ -68,7 +68,7 @@ chaos() {
       cat "$logs/chaos-run.log"
       return 1
     fi
-    if [ "$seed" -ge 40 ] && [ $(($(date +%s) - begin)) -gt "${SLUICE_CHAOS_SECONDS:-480}" ]; then
+    if [ "$seed" -ge 40 ] && [ $(($(date +%s) - begin)) -gt "${SLUICE_CHAOS_SECONDS:-240}" ]; then
       break
     fi
   done
