@@ -60,17 +60,17 @@ type item struct {
 	request idempotency.ClaimRequest
 	claim   *idempotency.Claim
 
-	phase   phase
-	started bool // its handler was
+	phase     phase
+	started   bool // its handler was
+	verdict   verdict
+	resolved  *verdict // decided before its turn in the lane
+	lane      *lane
+	leader    *item // the copy that runs instead
+	followers []*item
 
-	// For observers.
+	// For observers: how long the handler took, and what the store said.
 	ran                             time.Duration
 	takenOver, busy, completionLost bool
-	verdict                         verdict
-	resolved                        *verdict // decided before its turn in the lane
-	lane                            *lane
-	leader                          *item // the copy that runs instead
-	followers                       []*item
 }
 
 // lane is a sequence of messages that are worked one after another: a message

@@ -53,30 +53,10 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer h.Close() //nolint:errcheck // nothing to do about it at the end
-	s, err := newStory(h)
-	if err != nil {
-		return err
-	}
-	w.use(h, s.outputs["IdempotencyTableName"])
-
-	limit := restLimit
-	if c.Chaos {
-		limit = chaosRestLimit
-	}
 	began := time.Now()
-	for _, act := range s.acts() {
-		if err := play(ctx, h, act, limit); err != nil {
-			return err
-		}
-	}
-	result, err := count(h, s, j.all())
+	result, err := tell(ctx, h, &j, w)
 	if err != nil {
 		return err
-	}
-	if w.chaos != nil {
-		w.chaos.judge(result) // faults may send to a dead-letter queue what the story has settled
-	} else {
-		result.Problems = append(result.Problems, result.deviations...)
 	}
 	if a.cli.JSON {
 		err = a.printJSON(result)
@@ -90,6 +70,34 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 		return &exitError{exitNo, nil}
 	}
 	return nil
+}
+
+// tell plays the story on a running host and takes its measure.
+func tell(ctx context.Context, h *host.Host, j *journal, w *wire) (*outcome, error) {
+	s, err := newStory(h)
+	if err != nil {
+		return nil, err
+	}
+	w.use(h, s.outputs["IdempotencyTableName"])
+	limit := restLimit
+	if w.chaos != nil {
+		limit = chaosRestLimit
+	}
+	for _, act := range s.acts() {
+		if err := play(ctx, h, act, limit); err != nil {
+			return nil, err
+		}
+	}
+	result, err := count(h, s, j.all())
+	if err != nil {
+		return nil, err
+	}
+	if w.chaos != nil {
+		w.chaos.judge(result) // faults may send to a dead-letter queue what the story has settled
+	} else {
+		result.Problems = append(result.Problems, result.deviations...)
+	}
+	return result, nil
 }
 
 // play lets an act publish while the clock stands still, and waits for rest.
